@@ -1,0 +1,391 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ops -> kernel; then look again; and back to where it was on any failure.
+
+The kernel goes on with the later requests of a send after an earlier one failed. That is no harm: after a failure the
+way back is planned from what the kernel then has, not from what was sent.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from . import _netlink as nl
+from ._kinds import KINDS, chain, link, netns, sysctl
+from ._model import Key, Object, Op, Problem
+from ._netns import Namespaces
+from ._plan import Plan, Rules, plan, restoration
+from ._snapshot import DUMPED, Have, Scope, snapshot
+
+ROUNDS = 3
+_NETLINK = frozenset({"link", "address", "route", "neighbor", "fdb"})
+_WAIT = 5.0  # seconds for what the kernel finishes in the background
+_GONE = {  # "it is gone already": no failure of a deletion (the next look tells)
+    "link": {errno.ENODEV},
+    "route": {errno.ESRCH},
+    "address": {errno.EADDRNOTAVAIL, errno.ENODEV},
+    "neighbor": {errno.ENOENT, errno.ENODEV},
+    "fdb": {errno.ENOENT, errno.ENODEV},
+}
+
+Fault = Callable[[int, Op], None]
+
+
+class ApplyError(Exception):
+    """An op failed. `rolled_back` says whether all is as before; `left` names what is not."""
+
+    def __init__(self, op: Op | None, why: str) -> None:
+        super().__init__(why)
+        self.op = op
+        self.why = why
+        self.rolled_back = False
+        self.left: list[str] = []
+
+
+class Index:
+    """Interface numbers during a run: those that the kernel has, and those given to links that are being made.
+
+    Numbers are chosen here, so that what refers to a new link can be sent right behind it.
+    """
+
+    def __init__(self, namespaces: Namespaces, have: Have, before: Have | None = None) -> None:
+        self.namespaces = namespaces
+        self.numbers = {where: dict(names) for where, names in have.index.items()}
+        self.highest: dict[str, int] = {}
+        self.before = before.index if before else {}
+        self.descriptors: dict[str, int] = {}
+
+    def number(self, where: str, name: str) -> int:
+        """The number of a link. OSError (ENODEV) if there is none."""
+        try:
+            return self._of(where)[name]
+        except KeyError:
+            raise OSError(errno.ENODEV, f"there is no interface {name}") from None
+
+    def new(self, where: str, name: str) -> int:
+        """A free number for a new link: the one it had before if it is put back, else the next."""
+        numbers = self._of(where)
+        if where not in self.highest:
+            self.highest[where] = max(numbers.values(), default=0)
+        earlier = self.before.get(where, {}).get(name)
+        if earlier is not None and earlier not in numbers.values():
+            number = earlier
+        else:
+            number = self.highest[where] + 1
+        self.highest[where] = max(number, self.highest[where])
+        numbers[name] = number
+        return number
+
+    def forget(self, op: Op) -> None:
+        """A link is deleted, and a veth's peer with it; or it is moved away."""
+        where = channel_netns(op)
+        self.numbers.get(where, {}).pop(op.key.ident[0], None)
+        peer = op.have.get("peer")
+        if peer and op.action == "delete":
+            self.numbers.get(peer[0], {}).pop(peer[1], None)
+
+    def _of(self, where: str) -> dict[str, int]:
+        if where not in self.numbers:
+            # a new namespace: lo, and the fallback devices of the tunnel modules that are loaded
+            with self.namespaces.entered(where), nl.Channel() as channel:
+                found = channel.dump(link.DUMP, ("IFLA_IFNAME",))
+            self.numbers[where] = {message["IFLA_IFNAME"]: message["index"] for message in found}
+        return self.numbers[where]
+
+    def descriptor(self, where: str) -> int:
+        """A namespace's descriptor, to be named in a message; it stays open until close()."""
+        if where not in self.descriptors:
+            self.descriptors[where] = self.namespaces.open(where)
+        return self.descriptors[where]
+
+    def close(self) -> None:
+        """Close the descriptors: they would keep namespaces alive."""
+        for descriptor in self.descriptors.values():
+            os.close(descriptor)
+        self.descriptors.clear()
+
+
+class World:
+    """What the ops of one run share."""
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self.namespaces = namespaces
+        self.held: dict[str, int] = {}  # removed namespaces, alive until the run is over
+        self.current: Op | None = None
+
+    def close(self) -> None:
+        """Let go of the removed namespaces: from here on there is no way back."""
+        for descriptor in self.held.values():
+            os.close(descriptor)
+        self.held.clear()
+
+
+def no_fault(_number: int, _op: Op) -> None:
+    """Nothing goes wrong on purpose."""
+
+
+class Run:
+    """One transaction over a scope: look, plan, apply, look again, roll back."""
+
+    def __init__(self, namespaces: Namespaces, scope: Scope, fault: Fault = no_fault) -> None:
+        self.namespaces = namespaces
+        self.scope = scope
+        self.fault = fault
+        self.world = World(namespaces)
+        self.done = 0
+        self.applied: list[Op] = []
+        self.touched: set[Key] = set()
+
+    def look(self) -> Have:
+        """A fresh snapshot of the scope."""
+        return snapshot(self.namespaces, self.scope)
+
+    def prepare(self, want: Mapping[Key, Object], gone: Iterable[Key], rules: Rules, have: Have) -> tuple[Have, Plan]:
+        """Plan. Where something will be torn down, look again at all that may be torn down with it, and plan again."""
+        first = plan(want, gone, have, rules)
+        if not self._widen(first, have):
+            return have, first
+        have = self.look()
+        return have, plan(want, gone, have, rules)
+
+    def _widen(self, first: Plan, have: Have) -> bool:
+        """Add to the scope what a way back needs to know; whether there was anything to add."""
+        links = [op.key for op in first.ops if op.key.kind == "link" and op.action in ("delete", "move", "change")]
+        links += [key for key in first.dragged if key.kind == "link"]
+        deleted = [op for op in first.ops if op.key.kind in ("link", "netns") and op.action != "create"]
+        wanted_kinds = DUMPED if deleted or links else set()
+        parameters: list[Key] = []
+        gone_namespaces = {str(op.key.ident[0]) for op in first.ops if op.key.kind == "netns" and op.action == "delete"}
+        torn = {op.key for op in first.ops if op.key.kind == "link" and op.action in ("delete", "move")}
+        torn |= {key for key in first.dragged if key.kind == "link"}
+        for key in torn:
+            # what is in a namespace that goes lives on with it, behind its descriptor, unless its peer is deleted
+            if key in have.objects and not (key.netns in gone_namespaces and have.objects[key].fields["kind"] != "veth"):
+                with self.namespaces.entered(key.netns):
+                    parameters += [sysctl.key(key.netns, name) for name in sysctl.of_link(key.ident[0])]
+        known = self.scope.links
+        if wanted_kinds <= self.scope.kinds and torn <= known and not parameters:
+            return False
+        self.scope.kinds |= wanted_kinds
+        self.scope.add([*torn, *parameters])
+        return True
+
+    # ---- forward
+
+    def carry_out(self, first: Plan, before: Have) -> Have:
+        """Apply a plan and verify it; returns what the kernel then has. ApplyError after having rolled back."""
+        try:
+            self._apply(first, before)
+            for _round in range(ROUNDS):
+                have = self.look()
+                rest = plan(first.goal, self._still_gone(first), have, Rules(checked=False))
+                if rest.problems:
+                    raise ApplyError(None, "; ".join(map(str, rest.problems)))
+                if not rest.ops:
+                    return have
+                self._apply(rest, have)
+            have = self.look()
+            rest = plan(first.goal, self._still_gone(first), have, Rules(checked=False))
+            if rest.ops:
+                raise ApplyError(rest.ops[0], f"the kernel does not keep it: {'; '.join(rest.commands())}")
+            return have
+        except ApplyError as error:
+            self._roll_back(before, error)
+            raise
+        except Exception as error:
+            wrapped = ApplyError(self.world.current, f"{type(error).__name__}: {error}")
+            self._roll_back(before, wrapped)
+            raise wrapped from error
+
+    @staticmethod
+    def _still_gone(first: Plan) -> list[Key]:
+        return [op.key for op in first.ops if op.action == "delete" and op.key not in first.goal]
+
+    def _apply(self, todo: Plan, have: Have, before: Have | None = None, failures: list[str] | None = None) -> None:
+        """Send the ops in order. With `failures`, errors are noted there and the rest goes on."""
+        self.touched |= todo.touched()
+        index = Index(self.namespaces, have, before)
+        try:
+            for batch in _batches(todo.ops):
+                try:
+                    self._batch(batch, index)
+                except ApplyError as error:
+                    if failures is None:
+                        raise
+                    failures.append(f"{error.op.key if error.op else ''}: {error.why}")
+        finally:
+            index.close()
+
+    def _batch(self, batch: list[Op], index: Index) -> None:
+        for position, op in enumerate(batch):
+            try:
+                self.fault(self.done, op)
+            except Exception as error:
+                self._send(batch[:position], index)
+                raise ApplyError(op, str(error)) from error
+            self.done += 1
+            self.applied.append(op)
+        self._send(batch, index)
+
+    def _send(self, batch: list[Op], index: Index) -> None:
+        if not batch:
+            return
+        kind = KINDS[batch[0].key.kind]
+        self.world.current = batch[0]
+        if batch[0].key.kind in _NETLINK:
+            self._send_netlink(batch, index)
+            return
+        try:
+            kind.run(batch, self.world)
+        except OSError as error:
+            raise ApplyError(self.world.current, error.strerror or str(error)) from error
+        if kind is netns:
+            for op in batch:
+                index.numbers.pop(op.key.ident[0], None)
+
+    def _send_netlink(self, batch: list[Op], index: Index) -> None:
+        where = channel_netns(batch[0])
+        if batch[0].key.kind == "link" and batch[0].action == "delete" and len(batch) > 1:
+            self._delete_links(where, batch, index)
+            return
+        requests: list[nl.Request] = []
+        owners: list[Op] = []
+        for op in batch:
+            try:
+                made = KINDS[op.key.kind].requests(op, index)
+            except OSError as error:
+                # what is before it in the batch is sent, so that ops happen in their order
+                self._change(where, requests, owners)
+                raise ApplyError(op, error.strerror or str(error)) from error
+            requests += made
+            owners += [op] * len(made)
+            if op.key.kind == "link" and op.action in ("delete", "move"):
+                index.forget(op)
+        self._change(where, requests, owners)
+
+    def _change(self, where: str, requests: list[nl.Request], owners: list[Op]) -> None:
+        if not requests:
+            return
+        with self.namespaces.entered(where), nl.Channel() as channel:
+            start = 0
+            while start < len(requests):
+                errors = channel.change(requests[start:])
+                if not errors:
+                    return
+                first = start + min(errors)
+                error = errors[min(errors)]
+                op = owners[first]
+                if op.action == "delete" and error.code in _GONE[op.key.kind]:
+                    start = first + 1  # those behind it in its send were carried out: doing so again is harmless
+                    continue
+                if not self._again(channel, requests[first], op, error):
+                    raise ApplyError(op, str(error)) from error
+                start = first + 1
+
+    @staticmethod
+    def _again(channel: nl.Channel, request: nl.Request, op: Op, error: nl.NetlinkError) -> bool:
+        """Ask again for what the kernel is still busy with: a name whose former owner is being removed in the
+        background, an IPv6 source address that is still tentative, EBUSY."""
+        background = (
+            error.code in (errno.EBUSY, errno.EAGAIN)
+            or (error.code == errno.EEXIST and op.key.kind == "link" and op.action == "create")
+            or (error.code == errno.EINVAL and op.key.kind == "route" and ":" in str(op.fields.get("src", "")))
+        )
+        until = time.monotonic() + _WAIT
+        while background and time.monotonic() < until:
+            time.sleep(0.02)
+            if not channel.change([request]):
+                return True
+        return False
+
+    def _delete_links(self, where: str, batch: list[Op], index: Index) -> None:
+        """Many links of a namespace: gathered in a group of their own and deleted at once."""
+        with self.namespaces.entered(where), nl.Channel() as channel:
+            found = channel.dump(link.DUMP, ("IFLA_IFNAME", "IFLA_GROUP"))
+            taken = {message.get("IFLA_GROUP", 0) for message in found}
+            group = next(number for number in range(0x4C4E4C00, 0x4C4E4CFF) if number not in taken)
+            there = {message["IFLA_IFNAME"]: message["index"] for message in found}
+            numbers = [there[op.key.ident[0]] for op in batch if op.key.ident[0] in there]
+            for op in batch:
+                index.forget(op)
+            if numbers:
+                errors = channel.change(link.deletions(numbers, group))
+                if errors:
+                    position = min(min(errors), len(batch) - 1)
+                    raise ApplyError(batch[position], str(errors[min(errors)]))
+
+    # ---- back
+
+    def _roll_back(self, before: Have, error: ApplyError) -> None:
+        """The same planner, with the earlier have as want. Rounds, because the kernel has side effects."""
+        failures: list[str] = []
+        rules = Rules(recreate=True, checked=False)
+        self.fault = no_fault
+        self.scope.kinds |= DUMPED
+        try:
+            for _round in range(ROUNDS):
+                have = self.look()
+                want, gone = restoration(before, self.touched)
+                back = plan(want, gone, have, rules)
+                if not back.ops:
+                    break
+                failures = []
+                self._apply(back, have, before, failures)
+            have = self.look()
+            want, gone = restoration(before, self.touched)
+            back = plan(want, gone, have, rules)
+            error.left = [f"{op.action} {op.key}" for op in back.ops] + [str(problem) for problem in back.problems]
+            error.left += failures if error.left else []
+        except Exception as another:  # the first failure is the one to tell; this one is named beside it
+            error.left.append(f"rolling back stopped: {type(another).__name__}: {another}")
+        error.rolled_back = not error.left
+
+    def close(self) -> None:
+        """The transaction is over."""
+        self.world.close()
+
+
+def channel_netns(op: Op) -> str:
+    """The namespace that an op's requests are sent in."""
+    return str(op.fields["move_from"]) if op.action == "move" else op.key.netns
+
+
+def _batches(ops: list[Op]) -> Iterator[list[Op]]:
+    """Neighbouring ops that go out together: one way to the kernel, one namespace; deletions of links by themselves."""
+
+    def lane(op: Op) -> tuple[Any, ...]:
+        kind = op.key.kind
+        if kind in _NETLINK:
+            deletion = kind == "link" and op.action == "delete"
+            return ("netlink", channel_netns(op), deletion)
+        return (kind, op.key.netns if kind != "netns" else "", op.key.kind == chain.NAME)
+
+    for _lane, batch in groupby(ops, lane):
+        yield list(batch)
+
+
+def probe(namespaces: Namespaces, kinds: Iterable[str]) -> list[Problem]:
+    """Ask the kernel for each kind of link, in a namespace that nobody else sees: it says what it cannot do."""
+    found = []
+    options = {"CONFIG_NET_IPIP": "ipip", "CONFIG_VXLAN": "vxlan", "CONFIG_BRIDGE": "bridge", "CONFIG_VETH": "veth"}
+    names = {kind: option for option, kind in options.items()}
+    with namespaces.scratch(), nl.Channel() as channel:
+        for kind in sorted(set(kinds)):
+            data = {"IFLA_VXLAN_ID": 1, "IFLA_VXLAN_PORT": 4789} if kind == "vxlan" else None
+            info = {"IFLA_INFO_KIND": kind, "IFLA_INFO_DATA": data}
+            attrs = {"IFLA_IFNAME": "probe", "IFLA_LINKINFO": info}
+            errors = channel.change([nl.Request(nl.RTM_NEWLINK, {}, attrs, nl.NLM_F_CREATE | nl.NLM_F_EXCL)])
+            if errors and errors[0].code == errno.EOPNOTSUPP:
+                option = names.get(kind, "")
+                found.append(Problem(f"link kind {kind}", f"this kernel ({os.uname().release}) has no {kind} ({option})"))
+            elif not errors:
+                # its module is loaded now: a second try must not meet the name of the first
+                channel.change([nl.Request(nl.RTM_DELLINK, {}, {"IFLA_IFNAME": "probe"})])
+    return found

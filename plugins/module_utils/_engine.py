@@ -1,0 +1,281 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One call of the engine: description in, result out. Knows nothing of Ansible's modules; they call it."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from . import _guard, _iptables
+from . import _netlink as nl
+from ._apply import ApplyError, Fault, Run, no_fault, probe
+from ._describe import Want, describe
+from ._kinds import LINK_KINDS, link
+from ._ledger import Busy, Ledger, before_of, locked
+from ._model import Key, Object, Problem
+from ._netns import Namespaces
+from ._plan import Plan, Rules, table_of
+from ._snapshot import Have, Scope
+
+
+class Options(NamedTuple):
+    """What the user allows."""
+
+    name: str = ""  # the description's name in the ledger
+    prune: bool = False  # what the description made earlier and does not state any more goes
+    recreate: bool = False
+    adopt: bool = False
+    allow_disconnect: bool = False
+    check: bool = False
+    lock_timeout: float = 30.0
+
+
+class Result(NamedTuple):
+    """What was done, or would be done in check mode."""
+
+    changed: bool
+    commands: list[str]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    objects: list[dict[str, Any]]
+    warnings: list[str]
+
+
+class Refused(Exception):
+    """The description cannot be carried out; nothing has been changed."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+class Failed(Exception):
+    """The kernel refused; what was done before has been undone, or `left` says what could not be."""
+
+    def __init__(self, error: ApplyError, commands: list[str]) -> None:
+        where = f"{error.op.action} {error.op.key}: " if error.op else ""
+        super().__init__(f"{where}{error.why}")
+        self.rolled_back = error.rolled_back
+        self.left = error.left
+        self.commands = commands
+
+
+def run(description: Mapping[str, Any], options: Options = Options(), fault: Fault = no_fault) -> Result:
+    """Bring the host to the description. Refused before anything is changed; Failed after it has been rolled back."""
+    _require()
+    _raise_descriptor_limit()
+    try:
+        with locked(options.lock_timeout):
+            namespaces = Namespaces()
+            try:
+                return _run(description, options, namespaces, fault)
+            finally:
+                namespaces.close()
+    except Busy as busy:
+        what = f"{busy} is still at work after {options.lock_timeout:g} seconds; wait for it, or raise lock_timeout"
+        raise Refused([Problem("lock", what)]) from None
+
+
+def _require() -> None:
+    if os.geteuid():
+        raise Refused([Problem("privileges", f"root is needed, this is user {os.geteuid()}; say become: true")])
+    if nl.PYROUTE2_IMPORT_ERROR:
+        raise Refused([Problem("pyroute2", f"version {nl.PYROUTE2_MINIMUM} or newer is needed on this host")])
+
+
+def _raise_descriptor_limit() -> None:
+    """Creating or removing many namespaces holds a descriptor of each until the end."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _run(description: Mapping[str, Any], options: Options, namespaces: Namespaces, fault: Fault) -> Result:
+    want = describe(description, namespaces)
+    ledger = Ledger()
+    held = [key for key in ledger.keys(options.name) if key not in want.objects]
+    pruned = held if options.prune else [key for key in held if key in want.gone]
+    scope = Scope([*want.objects, *want.gone, *pruned])
+    transaction = Run(namespaces, scope, fault)
+    try:
+        have = transaction.look()
+        ledger.forget_others(have)
+        released = _let_go(ledger, options.name, pruned, want, have)
+        problems = [*want.problems, *_missing_tools(want)]
+        new_kinds = _new_kinds(want, have)
+        if new_kinds:
+            problems += probe(namespaces, new_kinds)
+            have = transaction.look()  # a module that has just been loaded makes its fallback device everywhere
+        rules = Rules(options.recreate, options.adopt, lambda key: key in released or ledger.owns(key))
+        have, plan = transaction.prepare(want.objects, want.gone, rules, have)
+        problems += plan.problems
+        if not options.allow_disconnect:
+            problems += _guard.objections(plan.ops, _guard.find_way(namespaces, have))
+        if problems:
+            raise Refused(_once(problems))
+        if options.check:
+            return _result(plan, have, have, want, have.warnings)
+        return _change(transaction, plan, have, want, ledger, options)
+    finally:
+        transaction.close()
+
+
+def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger, options: Options) -> Result:
+    if plan.ops:
+        created = _created(plan)
+        changed = {key: before_of(one, have) for key, one in want.objects.items() if key in plan.touched()}
+        ledger.note(options.name, {**changed, **created}, have)
+        before_ops = Ledger()
+        ledger.save()
+        try:
+            after = transaction.carry_out(plan, have)
+        except ApplyError as error:
+            if error.rolled_back:
+                ledger.entries = before_ops.entries
+                ledger.save()
+            raise Failed(error, plan.commands()) from error
+        ledger.settle(after)
+    else:
+        after = have
+    ledger.save()
+    return _result(plan, have, after, want, after.warnings)
+
+
+def _created(plan: Plan) -> dict[Key, None]:
+    found: dict[Key, None] = {}
+    for op in plan.ops:
+        if op.action == "create" and op.key.kind != "sysctl" and not op.have:
+            found[op.key] = None
+            found.update((other.key, None) for other in op.also)
+    return found
+
+
+def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Have) -> set[Key]:
+    """What a description held and does not want any more: made by it, it goes; changed by it, it becomes what it was.
+
+    An object that another description holds as well stays as it is. Returns the keys of those that it made.
+    """
+    made = set()
+    for key in keys:
+        last, before = ledger.release(name, key)
+        if not last:
+            want.gone.pop(key, None)
+        elif before is None:
+            if key in have.objects and _still_ours(have.objects[key]):
+                want.gone[key] = None
+                made.add(key)
+        elif key in have.objects:
+            want.gone.pop(key, None)
+            want.objects[key] = Object(key, {option: value for option, value in before.items() if value is not None})
+    return made
+
+
+def _still_ours(have: Object) -> bool:
+    """An unmarked link under a name of the ledger is somebody else's by now."""
+    return have.key.kind != "link" or have.fields.get("group") == link.MARK_GROUP
+
+
+def _missing_tools(want: Want) -> list[Problem]:
+    families = {key.ident[0] for key in want.objects if key.kind == "chain"}
+    return [
+        Problem("chains", f"{_iptables.TOOLS[family]} is not installed on this host (package iptables)")
+        for family in sorted(families)
+        if not _iptables.available(family)
+    ]
+
+
+def _new_kinds(want: Want, have: Have) -> set[str]:
+    """Kinds that are asked for where the kernel does not show yet that it has them."""
+    there = {found.fields["kind"] for found in have.objects.values() if found.key.kind == "link"}
+    asked = {one.fields["kind"] for key, one in want.objects.items() if one.fields.get("kind") and key.kind == "link"}
+    return {kind for kind in asked if kind in LINK_KINDS and kind not in there}
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))
+
+
+# ---- what the user sees -------------------------------------------------------------------------------------------
+
+
+def _result(plan: Plan, have: Have, after: Have, want: Want, warnings: list[str]) -> Result:
+    before, later = _diff(plan, have)
+    objects = [_shown(after, key, want) for key in want.objects]
+    return Result(bool(plan.ops), plan.commands(), before, later, objects, warnings)
+
+
+def _diff(plan: Plan, have: Have) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Before and after, of what changes only, with the options' names."""
+    before: dict[str, Any] = {}
+    later: dict[str, Any] = {}
+    for op in plan.ops:
+        for key, fields in ((op.key, op.fields), *((other.key, other.fields) for other in op.also)):
+            was = have.objects.get(key)
+            if op.action == "delete":
+                before[str(key)] = _words(was) if was else {}
+                later.setdefault(str(key), None)
+                continue
+            if was is None:
+                before.setdefault(str(key), None)
+            elif before.get(str(key)) is None:
+                before[str(key)] = {}
+            if later.get(str(key)) is None:
+                later[str(key)] = {}
+            later[str(key)].update(_words(Object(key, fields)))
+            if isinstance(before.get(str(key)), dict) and was is not None and was.fields:
+                shown = _words(was)
+                before[str(key)].update({o: shown.get(o) for o in _words(Object(key, fields))})
+    return before, later
+
+
+def _words(one: Object) -> dict[str, Any]:
+    """Fields as a user would state them."""
+    table = table_of(one)
+    found: dict[str, Any] = {}
+    for option, value in one.fields.items():
+        if value is None or option in ("group", "move_from"):
+            continue
+        if option == "peer" and isinstance(value, tuple):
+            found[option] = {"name": value[1], "netns": value[0]}
+        elif option == "nexthops":
+            found[option] = [dict(zip(("via", "dev", "weight", "onlink"), hop)) for hop in value]
+        elif option == "jumps":
+            found[option] = [dict(zip(("from", "rule", "at"), jump)) for jump in value]
+        elif isinstance(value, (bool, int, str)) and not (option in table and isinstance(value, int)):
+            found[option] = value
+        elif option in table and isinstance(value, int) and not isinstance(value, bool):
+            word = table[option].type.word(value)
+            found[option] = value if word == str(value) else word
+        else:
+            found[option] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+_IDENT = {
+    "netns": ("name",),
+    "link": ("name",),
+    "address": ("dev", "address", "peer"),
+    "neighbor": ("dev", "dst", "proxy"),
+    "fdb": ("dev", "mac", "vlan", "which", "dst"),
+    "sysctl": ("name",),
+    "chain": ("family", "table", "name"),
+    "route": ("family", "table", "dst", "tos", "metric"),
+}
+
+
+def _shown(have: Have, key: Key, want: Want) -> dict[str, Any]:
+    """A stated object as it is now, or as it would be."""
+    found = have.objects.get(key, want.objects[key])
+    shown = {"kind_of_object": key.kind, "netns": key.netns}
+    shown.update({name: value for name, value in zip(_IDENT[key.kind], key.ident) if value not in ("", None)})
+    if key.kind == "route":
+        shown["family"] = "inet" if key.ident[0] == 2 else "inet6"
+    if key.kind == "link":
+        number = have.index.get(key.netns, {}).get(key.ident[0])
+        shown["ifindex"] = number
+    shown.update(_words(found))
+    return shown

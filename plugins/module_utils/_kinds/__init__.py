@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kinds of objects: one file each; this is their list. A new kind is a new file and a line here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import address, bridge, chain, fdb, ipip, link, neighbor, netns, route, sysctl, veth, vxlan
+
+LINK_KINDS = {kind.NAME: kind for kind in (bridge, veth, ipip, vxlan)}
+link.register(LINK_KINDS, bridge.PORT)
+
+# section of a description: kind
+SECTIONS: dict[str, Any] = {
+    "namespaces": netns,
+    "links": link,
+    "addresses": address,
+    "routes": route,
+    "neighbors": neighbor,
+    "fdb": fdb,
+    "sysctls": sysctl,
+    "chains": chain,
+}
+KINDS: dict[str, Any] = {kind.NAME: kind for kind in SECTIONS.values()}

@@ -1,0 +1,329 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Routes of all tables and types (net/ipv4/fib_frontend.c, fib_semantics.c; net/ipv6/route.c).
+
+The key is what the kernel's `replace` goes by: (family, table, destination, tos, metric).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from .. import _netlink as nl
+from .._model import (
+    FLAG,
+    MARK_PROTO,
+    U8,
+    U32,
+    Field,
+    Item,
+    Key,
+    Object,
+    Op,
+    Type,
+    command,
+    integer,
+    ip,
+    link_name,
+    numbered,
+)
+
+NAME = "route"
+# include/uapi/linux/rtnetlink.h and iproute2's etc/iproute2/rt_protos
+PROTOS = {
+    "redirect": 1, "kernel": 2, "boot": 3, "static": 4, "gated": 8, "ra": 9, "mrt": 10, "zebra": 11, "bird": 12,
+    "dnrouted": 13, "xorp": 14, "ntk": 15, "dhcp": 16, "keepalived": 18, "babel": 42, "bgp": 186, "isis": 187,
+    "ospf": 188, "rip": 189, "eigrp": 192,
+}  # fmt: skip
+TABLES = {"default": 253, "main": 254, "local": 255}
+SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+TYPES = {
+    "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6, "unreachable": 7,
+    "prohibit": 8, "throw": 9,
+}  # fmt: skip
+DEVICELESS = ("blackhole", "unreachable", "prohibit", "throw")
+METRICS = {
+    "mtu": "RTAX_MTU", "window": "RTAX_WINDOW", "advmss": "RTAX_ADVMSS", "hoplimit": "RTAX_HOPLIMIT",
+    "initcwnd": "RTAX_INITCWND", "initrwnd": "RTAX_INITRWND",
+}  # fmt: skip
+ONLINK = 0x4  # RTNH_F_ONLINK
+_CLONED = 0x200  # RTM_F_CLONED: a cached exception, not a route of the table
+
+_type_names = {number: name for name, number in TYPES.items()}
+
+
+def _type(value: Any) -> str:
+    if value not in TYPES:
+        raise ValueError(f"{value!r} is none of {', '.join(TYPES)}")
+    return str(value)
+
+
+FIELDS: dict[str, Field] = {
+    "type": Field(Type(_type), unset="unicast"),
+    "via": Field(Type(ip), unset=""),
+    "dev": Field(Type(link_name), unset=""),
+    "onlink": Field(FLAG, word="", unset=False),
+    "src": Field(Type(ip), "RTA_PREFSRC", unset=""),
+    "proto": Field(numbered(PROTOS, 0, 255)),
+    "scope": Field(numbered(SCOPES, 0, 255)),
+    "nexthops": Field(Type(tuple), unset=()),
+    **{option: Field(U32, attribute, unset=0) for option, attribute in METRICS.items()},
+}
+WANTED = (
+    "RTA_DST", "RTA_OIF", "RTA_GATEWAY", "RTA_VIA", "RTA_PRIORITY", "RTA_PREFSRC", "RTA_METRICS", "RTA_MULTIPATH",
+    "RTA_TABLE",
+)  # fmt: skip
+DUMPS = {
+    socket.AF_INET: nl.Request(nl.RTM_GETROUTE, {"family": socket.AF_INET}),
+    socket.AF_INET6: nl.Request(nl.RTM_GETROUTE, {"family": socket.AF_INET6}),
+}
+_LOCAL_TABLE = 255
+
+
+def key(netns: str, family: int, table: int, dst: str, tos: int, metric: int) -> Key:
+    """The key of a route; dst is a network, `0.0.0.0/0` or `::/0` for the default."""
+    return Key(NAME, netns, (family, table, dst, tos, metric))
+
+
+def _destination(value: Any) -> Any:
+    if str(value) == "default":
+        return "default"
+    try:
+        return str(ipaddress.ip_network(str(value)))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a destination ({error}); write a network like 10.0.0.0/24, or default") from None
+
+
+def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
+    """One entry of `routes`."""
+    dst = item.take("dst", _destination, required=True)
+    item.named(str(dst))
+    table = item.take("table", numbered(TABLES, 1, 0xFFFFFFFF).parse, 254)
+    metric = item.take("metric", U32.parse)
+    tos = item.take("tos", U8.parse, 0)
+    given = item.take("family", lambda value: {"inet": 4, "inet6": 6}[str(value)])
+    raw_hops = item.take("nexthops", lambda value: value)
+    fields = item.fields({option: field for option, field in FIELDS.items() if option != "nexthops"})
+    hops = _nexthops(item, raw_hops) if raw_hops is not None else ()
+    item.done()
+    if dst is None:
+        return []
+    version = _version(dst, given, [fields.get("via"), fields.get("src"), *(hop[0] for hop in hops)])
+    if dst == "default":
+        dst = "0.0.0.0/0" if version == 4 else "::/0"
+    if hops:
+        fields["nexthops"] = hops
+        if "via" in fields or "dev" in fields:
+            item.problem("nexthops excludes via and dev", "nexthops")
+    if fields.get("type", "unicast") in DEVICELESS:
+        for option in ("via", "dev", "nexthops"):
+            if option in fields:
+                item.problem(f"a route of type {fields['type']} has none", option)
+        if version == 6:
+            fields.pop("dev", None)
+    src = fields.get("src")
+    if src and (":" in src) != (version == 6):
+        item.problem(f"{src} is not of the family of {dst}", "src")
+    if version == 6 and not metric:
+        metric = 1024  # IP6_RT_PRIO_USER: what the kernel makes of 0
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    return [Object(key(netns, family, table, dst, tos, metric or 0), fields)]
+
+
+def _version(dst: str, given: int | None, addresses: list[str | None]) -> int:
+    if dst != "default":
+        return ipaddress.ip_network(dst).version
+    if given:
+        return given
+    return next((6 if ":" in address else 4 for address in addresses if address), 4)
+
+
+def _nexthops(item: Item, given: Any) -> tuple[Any, ...]:
+    """Each hop as (via, dev, weight, onlink), in a fixed order: the kernel keeps none."""
+    hops = []
+    for entry in given if isinstance(given, list) else [given]:
+        inner = Item(item.kind, entry if isinstance(entry, Mapping) else {"via": entry}, item.problems)
+        inner.label = f"{item.label} nexthop"
+        hop = (
+            inner.take("via", ip, ""),
+            inner.take("dev", link_name, ""),
+            inner.take("weight", integer(1, 256).parse, 1),
+            inner.take("onlink", FLAG.parse, False),
+        )
+        if not (hop[0] or hop[1]):
+            inner.problem("needs via or dev")
+        inner.done()
+        hops.append(hop)
+    return tuple(sorted(hops))
+
+
+def hop_same(want: tuple[Any, ...], have: tuple[Any, ...]) -> bool:
+    """Two sets of nexthops: a device left out is the one that the kernel finds."""
+    if len(want) != len(have):
+        return False
+    return all(w[0] == h[0] and w[2:] == h[2:] and w[1] in ("", h[1]) for w, h in zip(want, have))
+
+
+FIELDS["nexthops"] = FIELDS["nexthops"]._replace(same=hop_same)
+
+
+def skip_local(body: memoryview) -> bool:
+    """Keep all but the local table and cached entries: looked at before decoding, it halves the time of a dump."""
+    return body[4] != _LOCAL_TABLE and not int.from_bytes(body[8:12], sys.byteorder) & _CLONED
+
+
+def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Object | None:
+    """One route as the kernel shows it."""
+    family = message["family"]
+    length = message["dst_len"]
+    zero = "0.0.0.0" if family == socket.AF_INET else "::"
+    dst = f"{message.get('RTA_DST', zero)}/{length}"
+    kind = _type_names.get(message["type"], str(message["type"]))
+    fields: dict[str, Any] = {"type": kind, "proto": message["proto"], "scope": message["scope"]}
+    fields["via"] = message.get("RTA_GATEWAY") or message.get("RTA_VIA", "")
+    # an IPv6 blackhole shows `dev lo`, which nobody stated
+    fields["dev"] = "" if kind in DEVICELESS else names.get(message.get("RTA_OIF", 0), "")
+    fields["onlink"] = bool(message["flags"] & ONLINK)
+    fields["src"] = message.get("RTA_PREFSRC", "")
+    metrics = message.get("RTA_METRICS", {})
+    fields.update({option: metrics.get(attribute, 0) for option, attribute in METRICS.items()})
+    fields["nexthops"] = tuple(
+        sorted(
+            (
+                hop.get("RTA_GATEWAY") or hop.get("RTA_VIA", ""),
+                names.get(hop["ifindex"], ""),
+                hop["hops"] + 1,
+                bool(hop["flags"] & ONLINK),
+            )
+            for hop in message.get("RTA_MULTIPATH", [])
+        )
+    )
+    table = message.get("RTA_TABLE", message["table"])
+    return Object(key(netns, family, table, dst, message["tos"], message.get("RTA_PRIORITY", 0)), fields)
+
+
+def automatic(have: Object) -> bool:
+    """Made by the kernel with an address or a device, or learned from a router advertisement."""
+    return have.fields["proto"] in (PROTOS["kernel"], PROTOS["ra"], PROTOS["redirect"])
+
+
+def requests(op: Op, index: Any) -> list[nl.Request]:
+    """What to send. A change is a replacement of the whole route: what is not stated is taken from what is there."""
+    family, table, dst, tos, metric = op.key.ident
+    netns = op.key.netns
+    fields = {**op.have, **op.fields}
+    if "nexthops" in op.fields and op.have:
+        fields.update(via="", dev="")
+    elif ("via" in op.fields or "dev" in op.fields) and "nexthops" not in op.fields:
+        fields["nexthops"] = ()
+    kind = fields.get("type", "unicast")
+    if kind in DEVICELESS:
+        fields.update(via="", dev="", nexthops=(), src="", onlink=False)
+    network, length = dst.split("/")
+    header = {
+        "family": family,
+        "dst_len": int(length),
+        "tos": tos,
+        "table": table if table < 256 else 0,
+        "type": TYPES[kind],
+        "proto": fields.get("proto", MARK_PROTO),
+        "scope": _scope(fields, family, op),
+        "flags": ONLINK if fields.get("onlink") else 0,
+    }
+    attrs: dict[str, Any] = {"RTA_DST": network if int(length) else None, "RTA_TABLE": table}
+    attrs["RTA_PRIORITY"] = metric or None
+    attrs["RTA_PREFSRC"] = fields.get("src") or None
+    if fields.get("dev"):
+        attrs["RTA_OIF"] = index.number(netns, fields["dev"])
+    attrs.update(_gateway(fields.get("via"), family))
+    if fields.get("nexthops"):
+        attrs["RTA_MULTIPATH"] = [[_hop(hop, family, netns, index) for hop in fields["nexthops"]]]
+    if op.action == "delete":
+        return [nl.Request(nl.RTM_DELROUTE, header, attrs)]
+    metrics = {attribute: fields[option] for option, attribute in METRICS.items() if fields.get(option)}
+    if metrics:
+        attrs["RTA_METRICS"] = metrics
+    flags = nl.NLM_F_CREATE | (nl.NLM_F_REPLACE if op.action == "change" else nl.NLM_F_EXCL)
+    return [nl.Request(nl.RTM_NEWROUTE, header, attrs, flags)]
+
+
+def _gateway(via: str | None, family: int) -> dict[str, Any]:
+    """RTA_GATEWAY, or RTA_VIA for an IPv4 route over an IPv6 next hop (RFC 5549)."""
+    if not via:
+        return {}
+    return {"RTA_VIA" if family == socket.AF_INET and ":" in via else "RTA_GATEWAY": via}
+
+
+def _hop(hop: tuple[Any, ...], family: int, netns: str, index: Any) -> dict[str, Any]:
+    via, dev, weight, onlink = hop
+    number = index.number(netns, dev) if dev else 0
+    return {"ifindex": number, "hops": weight - 1, "flags": ONLINK if onlink else 0, **_gateway(via, family)}
+
+
+def _scope(fields: Mapping[str, Any], family: int, op: Op) -> int:
+    """The stated scope, or what iproute2 sends (ip/iproute.c): link for a route without a gateway, else global."""
+    if "scope" in op.fields:
+        return int(op.fields["scope"])
+    if op.action == "delete":
+        return int(fields.get("scope", SCOPES["nowhere"]))
+    if family == socket.AF_INET6:
+        return 0
+    kind = fields.get("type", "unicast")
+    if kind == "local":
+        return SCOPES["host"]
+    if kind in ("broadcast", "multicast", "anycast"):
+        return SCOPES["link"]
+    direct = kind == "unicast" and not fields.get("via") and not any(hop[0] for hop in fields.get("nexthops", ()))
+    return SCOPES["link"] if direct else 0
+
+
+def commands(op: Op) -> list[str]:
+    """The line that a person would type."""
+    family, table, dst, tos, metric = op.key.ident
+    fields = {**op.have, **op.fields} if op.action == "delete" else op.fields
+    kind = fields.get("type", "unicast")
+    place = [] if kind == "unicast" else [kind]
+    place.append("default" if dst in ("0.0.0.0/0", "::/0") else dst)
+    if fields.get("via"):
+        other = family == socket.AF_INET and ":" in fields["via"]
+        place += ["via", *(["inet6"] if other else []), fields["via"]]
+    if fields.get("dev"):
+        place += ["dev", fields["dev"]]
+    place += ["table", _word(TABLES, table)] if table != 254 else []
+    place += ["metric", str(metric)] if metric and not (family == socket.AF_INET6 and metric == 1024) else []
+    place += ["tos", hex(tos)] if tos else []
+    tool = "ip -6" if family == socket.AF_INET6 else "ip"
+    if op.action == "delete":
+        return [command(tool, op.key.netns, "route del", *place)]
+    if fields.get("proto", MARK_PROTO) != MARK_PROTO:
+        place += ["proto", _word(PROTOS, fields["proto"])]
+    if "scope" in fields and family == socket.AF_INET:
+        place += ["scope", _word(SCOPES, fields["scope"])]
+    place += ["src", fields["src"]] if fields.get("src") else []
+    for option in METRICS:
+        place += [option, str(fields[option])] if fields.get(option) else []
+    place += ["onlink"] if fields.get("onlink") else []
+    for via, dev, weight, onlink in fields.get("nexthops", ()):
+        place += ["nexthop", *(["via", via] if via else []), *(["dev", dev] if dev else []), "weight", str(weight)]
+        place += ["onlink"] if onlink else []
+    return [command(tool, op.key.netns, "route add" if op.action == "create" else "route replace", *place)]
+
+
+def _word(names: Mapping[str, int], number: int) -> str:
+    return next((name for name, value in names.items() if value == number), str(number))
+
+
+def owned(have: Object) -> bool:
+    """Whether the kernel shows the collection's mark."""
+    return bool(have.fields["proto"] == MARK_PROTO)
+
+
+def devices(have: Object) -> set[str]:
+    """The links that this route goes out of; it goes when its last one goes down."""
+    return {name for name in (have.fields.get("dev"), *(hop[1] for hop in have.fields.get("nexthops", ()))) if name}

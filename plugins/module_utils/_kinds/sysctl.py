@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kernel parameters under /proc/sys/net, which follow the namespace of the thread that opens them (proc(5))."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from .._model import Field, Item, Key, Object, Op, Type
+
+NAME = "sysctl"
+ROOT = "/proc/sys"
+_PER_LINK = re.compile(r"net/(?:ipv4|ipv6)/(?:conf|neigh)/([^/]+)/[^/]+$")
+
+
+def normal(value: Any) -> str:
+    """A value as it compares: what the kernel separates by tabs, people separate by blanks."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return " ".join(str(value).split())
+
+
+def path(value: Any) -> str:
+    """`net.ipv4.conf.eth0.rp_filter` or `net/ipv4/conf/eth0.1/rp_filter`: the first separator decides (sysctl(8))."""
+    text = str(value).strip("/")
+    first = min((text.find(c) for c in "./" if c in text), default=-1)
+    if first < 0:
+        raise ValueError(f"{value!r} is not the name of a parameter, like net.ipv4.ip_forward")
+    if text[first] == ".":
+        text = text.translate(str.maketrans("./", "/."))
+    parts = text.split("/")
+    if parts[0] != "net" or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"{value!r} is not a parameter of the network (net....)")
+    return text
+
+
+def dotted(name: str) -> str:
+    """The usual spelling of a parameter's path."""
+    return name.translate(str.maketrans("./", "/."))
+
+
+FIELDS = {"value": Field(Type(normal))}
+
+
+def key(netns: str, name: str) -> Key:
+    """The key of a parameter, by its path below /proc/sys."""
+    return Key(NAME, netns, (name,))
+
+
+def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
+    """One entry of `sysctls`."""
+    name = item.take("name", path, required=True)
+    item.named(dotted(str(name)))
+    value = item.take("value", normal)
+    item.done()
+    return [Object(key(netns, name), {} if value is None else {"value": value})] if name else []
+
+
+def read(netns: str, names: Iterable[str]) -> list[Object]:
+    """The parameters of the namespace that the thread is in; those that are not there are left out."""
+    found = []
+    for name in names:
+        try:
+            with open(f"{ROOT}/{name}", encoding="utf-8") as file:
+                found.append(Object(key(netns, name), {"value": normal(file.read())}))
+        except OSError:
+            continue
+    return found
+
+
+def of_link(link: str) -> list[str]:
+    """All parameters that come and go with a link, in the namespace that the thread is in."""
+    found = []
+    for tree in ("ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh"):
+        try:
+            found += [f"net/{tree}/{link}/{entry}" for entry in os.listdir(f"{ROOT}/net/{tree}/{link}")]
+        except OSError:
+            continue
+    return sorted(found)
+
+
+def device(key_: Key) -> str:
+    """The link that this parameter belongs to; '' for one of the namespace."""
+    match = _PER_LINK.match(key_.ident[0])
+    return match[1] if match and match[1] not in ("all", "default") else ""
+
+
+def run(ops: list[Op], world: Any) -> None:
+    """Write the values. OSError carries the parameter's name."""
+    with world.namespaces.entered(ops[0].key.netns):
+        for op in ops:
+            name = op.key.ident[0]
+            world.current = op
+            try:
+                descriptor = os.open(f"{ROOT}/{name}", os.O_WRONLY)
+            except FileNotFoundError:
+                raise OSError(2, "there is no such parameter in this kernel, or its interface is missing") from None
+            try:
+                os.write(descriptor, op.fields["value"].encode() + b"\n")
+            finally:
+                os.close(descriptor)
+
+
+def commands(op: Op) -> list[str]:
+    """The line that a person would type."""
+    value = op.fields["value"]
+    quoted = f'"{dotted(op.key.ident[0])}={value}"' if " " in value else f"{dotted(op.key.ident[0])}={value}"
+    line = f"sysctl -w {quoted}"
+    if op.key.netns.startswith("/"):
+        return [f"nsenter --net={op.key.netns} {line}"]
+    return [f"ip netns exec {op.key.netns} {line}" if op.key.netns else line]

@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the collection made or changed on this host, by the description that asked for it.
+
+Most objects carry a mark in the kernel. Some cannot (a namespace, a parameter), and nothing in the kernel knows what a
+value was before, or which description an object belongs to. That is kept here, in /run: it ends, as the objects do,
+with the next boot. The ledger is written before the first change, so that a killed run can be cleaned up after.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ._model import Key, Object
+from ._snapshot import Have
+
+FOLDER = "/run/linuxnet.lab"
+_POLL = 0.05
+
+
+class Busy(Exception):
+    """Another run holds the lock."""
+
+
+@contextmanager
+def locked(timeout: float) -> Iterator[None]:
+    """One run at a time on a host; waits up to timeout seconds. Busy if it is still held then."""
+    os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+    with open(f"{FOLDER}/lock", "a+", encoding="utf-8") as file:
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= until:
+                    file.seek(0)
+                    raise Busy(f"another run of linuxnet.lab on this host (PID {file.read().strip() or 'unknown'})") from None
+                time.sleep(_POLL)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _text(key: Key) -> str:
+    return json.dumps([key.kind, key.netns, key.ident])
+
+
+def _key(text: str) -> Key:
+    kind, where, ident = json.loads(text)
+    return Key(kind, where, tuple(ident))
+
+
+class Ledger:
+    """{description: {key: what was before}}; before is None for what was made, else the fields that were changed.
+
+    An entry also holds the inode of its namespace (and, for a namespace, its own): another one of the same name is
+    somebody else's.
+    """
+
+    def __init__(self) -> None:
+        self.path = f"{FOLDER}/ledger.json"
+        self.entries: dict[str, dict[Key, dict[str, Any]]] = {}
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                stored = json.load(file)
+        except (FileNotFoundError, ValueError):
+            stored = {}
+        for name, held in stored.items():
+            self.entries[name] = {_key(text): entry for text, entry in held.items()}
+        self.stored = self._render()
+
+    def _render(self) -> str:
+        return json.dumps({n: {_text(key): e for key, e in held.items()} for n, held in self.entries.items() if held})
+
+    def save(self) -> None:
+        """Write it as a whole, if it changed."""
+        text = self._render()
+        if text == self.stored:
+            return
+        if text == "{}":
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
+        else:
+            temporary = f"{self.path}.{os.getpid()}"
+            with open(temporary, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(temporary, self.path)
+        self.stored = text
+
+    def forget_others(self, have: Have) -> None:
+        """Drop entries about namespaces that are gone or are others of the same name by now."""
+        for held in self.entries.values():
+            for key in list(held):
+                inode = held[key].get("inode")
+                where = str(key.ident[0]) if key.kind == "netns" else key.netns
+                if where in have.inodes and inode not in (None, have.inodes[where]):
+                    del held[key]
+
+    def owns(self, key: Key) -> bool:
+        """Whether any description made this object."""
+        return any(key in held and held[key]["before"] is None for held in self.entries.values())
+
+    def keys(self, name: str) -> list[Key]:
+        """What a description holds."""
+        return list(self.entries.get(name, ()))
+
+    def note(self, name: str, made: Mapping[Key, dict[str, Any] | None], have: Have) -> None:
+        """A description makes (None) or changes (the fields before) these objects; the first note counts."""
+        held = self.entries.setdefault(name, {})
+        for key, before in made.items():
+            if key in held:
+                continue
+            others = [entries[key] for entries in self.entries.values() if key in entries]
+            # another description was here first: what was before it is what was before
+            entry = dict(others[0]) if others else {"before": before}
+            where = str(key.ident[0]) if key.kind == "netns" else key.netns
+            entry["inode"] = have.inodes.get(where)
+            held[key] = entry
+
+    def settle(self, have: Have) -> None:
+        """After the ops: put in the inodes of namespaces that are new; drop what is gone."""
+        for held in self.entries.values():
+            for key in list(held):
+                where = str(key.ident[0]) if key.kind == "netns" else key.netns
+                if where in have.inodes:
+                    held[key]["inode"] = have.inodes[where]
+
+    def release(self, name: str, key: Key) -> tuple[bool, Any]:
+        """A description lets go of an object: (whether nobody else holds it, what was before)."""
+        entry = self.entries.get(name, {}).pop(key, None)
+        if entry is None:
+            return False, None
+        return not any(key in held for held in self.entries.values()), entry["before"]
+
+
+def before_of(one: Object, have: Have) -> dict[str, Any] | None:
+    """What a stated object was before: None if it was not there, else its stated fields as they were."""
+    found = have.objects.get(one.key)
+    if found is None:
+        return None
+    return {option: found.fields.get(option) for option in one.fields if option in found.fields}

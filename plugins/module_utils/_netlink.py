@@ -1,0 +1,466 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Talk rtnetlink: the only file that imports pyroute2 and the only one that opens a netlink socket.
+
+pyroute2's message classes are the dictionary (which attribute has which number and type, in every version from
+0.7.2 on); encoding, decoding and the conversation with the kernel are done here, because they decide the speed:
+a plain socket per namespace, many requests a send, an acknowledgement of the last one only (the kernel reports a
+failing request in any case, by its sequence number), and only those attributes decoded that somebody asks for.
+
+Sources: RFC 3549; include/uapi/linux/{netlink,rtnetlink,if_link,if_addr,neighbour,net_namespace}.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+PYROUTE2_MINIMUM = "0.7.2"
+PYROUTE2_IMPORT_ERROR: str | None = None
+try:
+    from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+    from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+    from pyroute2.netlink.rtnl.ndmsg import ndmsg
+    from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
+    from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+    ifinfmsg.ifinfo.data_map["ipip"]  # noqa: B018 - absent before 0.7.2: too old is as good as missing
+except Exception:  # an old pyroute2 on a new Python fails with TypeError or AttributeError, not ImportError
+    PYROUTE2_IMPORT_ERROR = traceback.format_exc()
+
+# message types (linux/rtnetlink.h) and flags (linux/netlink.h)
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+RTM_GETNSID = 90
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x4, 0x10, 0x300
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
+SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
+RTEXT_FILTER_SKIP_STATS = 8
+
+BATCH = 64  # requests a send: more does not help, and the answers of a failing batch must fit the receive buffer
+BUFFER = 1 << 20
+RECEIVE = 1 << 18
+DUMP_RETRIES = 20
+
+_HEADER = struct.Struct("=IHHII")
+_ATTRIBUTE = struct.Struct("=HH")
+_ERROR = struct.Struct("=i")
+_NEXTHOP = struct.Struct("=HBBi")
+
+
+class NetlinkError(OSError):
+    """The kernel refused a request: errno, its own words (extended acknowledgement) if it gave any."""
+
+    def __init__(self, code: int, extack: str = "") -> None:
+        super().__init__(code, extack or os.strerror(code))
+        self.code = code
+        self.extack = extack
+
+    def __str__(self) -> str:
+        name = errno.errorcode.get(self.code, str(self.code))
+        return f"{name}: {self.extack or os.strerror(self.code)}"
+
+
+class Request(NamedTuple):
+    """One request to the kernel: attribute names as in the kernel's headers, nests as dictionaries."""
+
+    type: int
+    header: Mapping[str, int]
+    attrs: Mapping[str, Any] = {}
+    flags: int = 0
+
+
+class _Type(NamedTuple):
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[memoryview], Any]
+
+
+def _scalar(code: str) -> _Type:
+    form = struct.Struct(code)
+    return _Type(form.pack, lambda data: form.unpack_from(data)[0])
+
+
+def _ip_unpack(data: memoryview) -> str:
+    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
+
+
+def _ip_pack(text: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+
+
+_IP = _Type(_ip_pack, _ip_unpack)
+_MAC = _Type(
+    lambda text: bytes.fromhex(text.replace(":", "")),
+    # a tunnel's link-layer address is an IP address: 4 bytes, not 6
+    lambda data: _ip_unpack(data) if len(data) in (4, 16) else bytes(data).hex(":"),
+)
+_TEXT = _Type(lambda text: text.encode() + b"\0", lambda data: bytes(data).rstrip(b"\0").decode("utf-8", "replace"))
+_PORT_RANGE = _Type(lambda pair: struct.pack("!HH", *pair), lambda data: struct.unpack_from("!HH", data))
+_CACHEINFO = _Type(
+    lambda pair: struct.pack("=IIII", pair[0], pair[1], 0, 0),  # ifa_prefered, ifa_valid, cstamp, tstamp
+    lambda data: struct.unpack_from("=II", data),
+)
+_VIA = _Type(
+    lambda text: struct.pack("=H", socket.AF_INET6 if ":" in text else socket.AF_INET) + _ip_pack(text),
+    lambda data: _ip_unpack(data[2:]),
+)
+_SCALARS: dict[str, _Type] = {
+    "uint8": _scalar("=B"),
+    "uint16": _scalar("=H"),
+    "uint32": _scalar("=I"),
+    "uint64": _scalar("=Q"),
+    "int32": _scalar("=i"),
+    "be16": _scalar("!H"),
+    "be32": _scalar("!I"),
+    "asciiz": _TEXT,
+    "string": _TEXT,
+    "l2addr": _MAC,
+    "lladdr": _MAC,
+    "ipaddr": _IP,
+    "ip4addr": _IP,
+    "ip6addr": _IP,
+    "target": _IP,
+    "state": _scalar("=B"),
+    "netns_fd": _scalar("=I"),
+    "flag": _Type(lambda value: b"", lambda data: True),
+    "hex": _Type(bytes, bytes),
+}
+# Types for which pyroute2's classes do not say it in a way that is the same in all versions.
+_SPECIAL: dict[str, _Type] = {
+    "IFLA_VXLAN_PORT_RANGE": _PORT_RANGE,
+    "IFA_CACHEINFO": _CACHEINFO,
+    "RTA_VIA": _VIA,
+}
+# Attributes that the older of the supported versions do not know: (number, type).
+_ADDED: dict[str, dict[str, tuple[int, str]]] = {
+    "ifaddrmsg": {"IFA_RT_PRIORITY": (9, "uint32"), "IFA_PROTO": (11, "uint8")},
+    "ndmsg": {"NDA_SRC_VNI": (11, "uint32"), "NDA_PROTOCOL": (12, "uint8"), "NDA_NH_ID": (13, "uint32")},
+    "vxlan": {"IFLA_VXLAN_DF": (29, "uint8"), "IFLA_VXLAN_VNIFILTER": (30, "uint8"), "IFLA_VXLAN_LOCALBYPASS": (31, "uint8")},
+}
+
+
+class _Table:
+    """The attributes of one message or nest, both ways; nests resolve on first use."""
+
+    def __init__(self, cls: Any) -> None:
+        self.cls = cls
+        self.by_name: dict[str, tuple[int, str]] = {}
+        self.by_number: dict[int, tuple[str, str]] = {}
+        for position, entry in enumerate(cls.nla_map):
+            # (name, type), or (number, name, type[, init])
+            number, name, kind = (position, *entry[:2]) if isinstance(entry[0], str) else entry[:3]
+            self._add(name, number, kind)
+        for name, (number, kind) in _ADDED.get(cls.__name__, {}).items():
+            self._add(name, number, kind)
+        self.header = _header(cls)
+
+    def _add(self, name: str, number: int, kind: str) -> None:
+        self.by_name[name] = (number, kind)
+        self.by_number[number] = (name, kind)
+
+    def scalar(self, name: str, kind: str) -> _Type | None:
+        return _SPECIAL.get(name) or _SCALARS.get(kind)
+
+    def nest(self, kind: str, link_kind: str | None) -> _Table | None:
+        """The table of a nested attribute; the data of a link depends on the link's kind."""
+        if kind == "info_data":
+            cls = self.cls.data_map.get(link_kind)
+        elif kind == "info_slave_data":
+            cls = self.cls.data_map.get(f"{link_kind}_slave")
+        elif kind == "info_peer":
+            cls = ifinfmsg
+        else:
+            cls = getattr(self.cls, kind, None)
+        return _table(cls) if cls is not None and getattr(cls, "nla_map", None) else None
+
+
+class _Header(NamedTuple):
+    form: struct.Struct
+    names: tuple[str, ...]
+
+    def pack(self, values: Mapping[str, int]) -> bytes:
+        return self.form.pack(*[values.get(name, 0) for name in self.names])
+
+
+def _header(cls: Any) -> _Header:
+    fields = getattr(cls, "fields", ()) or ()
+    if "value" in [name for name, _code in fields]:
+        return _Header(struct.Struct("="), ())
+    code = "=" + "".join(code for _name, code in fields)
+    names = tuple(name for name, code in fields if not code.endswith("x"))
+    return _Header(struct.Struct(code), names)
+
+
+_tables: dict[Any, _Table] = {}
+
+
+def _table(cls: Any) -> _Table:
+    if cls not in _tables:
+        _tables[cls] = _Table(cls)
+    return _tables[cls]
+
+
+def _message_class(kind: int) -> Any:
+    if kind < 20:
+        return ifinfmsg
+    if kind < 24:
+        return ifaddrmsg
+    if kind < 28:
+        return rtmsg
+    if kind < 32:
+        return ndmsg
+    return nsidmsg
+
+
+def _pad(size: int) -> int:
+    return (size + 3) & ~3
+
+
+def _encode_attribute(number: int, payload: bytes) -> bytes:
+    size = 4 + len(payload)
+    return _ATTRIBUTE.pack(size, number) + payload + bytes(_pad(size) - size)
+
+
+def _encode_nest(table: _Table, attrs: Mapping[str, Any], link_kind: str | None = None) -> bytes:
+    parts: list[bytes] = []
+    link_kind = attrs.get("IFLA_INFO_KIND", attrs.get("IFLA_INFO_SLAVE_KIND", link_kind))
+    for name, value in attrs.items():
+        if value is None:
+            continue
+        number, kind = table.by_name[name]
+        scalar = table.scalar(name, kind)
+        for one in value if isinstance(value, list) else [value]:
+            if name == "RTA_MULTIPATH":
+                payload = b"".join(_encode_nexthop(hop) for hop in one)
+            elif name == "IFLA_AF_SPEC":
+                payload = _encode_af_spec(one)
+            elif scalar is not None:
+                payload = scalar.pack(one)
+            else:
+                nest = table.nest(kind, link_kind)
+                if nest is None:
+                    raise KeyError(f"{name}: no encoding for {kind} (link kind {link_kind})")
+                payload = nest.header.pack(one) if nest.header.names else b""
+                payload += _encode_nest(nest, {k: v for k, v in one.items() if k not in nest.header.names}, link_kind)
+            parts.append(_encode_attribute(number, payload))
+    return b"".join(parts)
+
+
+def _encode_nexthop(hop: Mapping[str, Any]) -> bytes:
+    """One struct rtnexthop: header fields flags, hops (weight - 1) and ifindex, then route attributes."""
+    attrs = _encode_nest(_table(rtmsg), {k: v for k, v in hop.items() if k.startswith("RTA_")})
+    return _NEXTHOP.pack(8 + len(attrs), hop.get("flags", 0), hop.get("hops", 0), hop["ifindex"]) + attrs
+
+
+def _encode_af_spec(spec: Mapping[str, int]) -> bytes:
+    """IFLA_AF_SPEC > AF_INET6 > IFLA_INET6_ADDR_GEN_MODE, the one per-family attribute that can be set here."""
+    return _encode_attribute(socket.AF_INET6, _encode_attribute(8, bytes([spec["addrgenmode"]])))
+
+
+def _attributes(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    at, end = 0, len(data)
+    while at + 4 <= end:
+        size, number = _ATTRIBUTE.unpack_from(data, at)
+        if size < 4 or at + size > end:
+            return
+        yield number & 0x3FFF, data[at + 4 : at + size]
+        at += _pad(size)
+
+
+def _decode_nest(table: _Table, data: memoryview, wanted: frozenset[str], link_kind: str | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for number, payload in _attributes(data):
+        name, kind = table.by_number.get(number, ("", ""))
+        if name not in wanted:
+            continue
+        scalar = table.scalar(name, kind)
+        if name == "RTA_MULTIPATH":
+            found[name] = list(_decode_nexthops(payload, wanted))
+        elif name == "IFLA_AF_SPEC":
+            found[name] = _decode_af_spec(payload)
+        elif scalar is not None:
+            value = scalar.unpack(payload)
+            if name == "IFLA_ALT_IFNAME":
+                found.setdefault(name, []).append(value)
+            else:
+                found[name] = value
+            if name in ("IFLA_INFO_KIND", "IFLA_INFO_SLAVE_KIND"):
+                link_kind = value
+        else:
+            nest = table.nest(kind, link_kind)
+            if nest is not None and kind != "info_peer":
+                # all of the data of a link whose kind is known: the kind's own table says what it makes of them
+                inner = _everything(nest) if kind in ("info_data", "info_slave_data", "metrics") else wanted
+                found[name] = _decode_nest(nest, payload, inner, link_kind)
+    return found
+
+
+_every: dict[Any, frozenset[str]] = {}
+
+
+def _everything(table: _Table) -> frozenset[str]:
+    if table.cls not in _every:
+        _every[table.cls] = frozenset(name for name, (_n, kind) in table.by_name.items() if table.scalar(name, kind))
+    return _every[table.cls]
+
+
+def _decode_nexthops(data: memoryview, wanted: frozenset[str]) -> Iterator[dict[str, Any]]:
+    at = 0
+    while at + 8 <= len(data):
+        size, flags, hops, ifindex = _NEXTHOP.unpack_from(data, at)
+        if size < 8:
+            return
+        hop = _decode_nest(_table(rtmsg), data[at + 8 : at + size], wanted)
+        hop.update(flags=flags, hops=hops, ifindex=ifindex)
+        yield hop
+        at += _pad(size)
+
+
+def _decode_af_spec(data: memoryview) -> dict[str, int]:
+    for family, inner in _attributes(data):
+        if family == socket.AF_INET6:
+            for number, payload in _attributes(inner):
+                if number == 8:
+                    return {"addrgenmode": payload[0]}
+    return {}
+
+
+def encode(request: Request, sequence: int, flags: int = 0) -> bytes:
+    """One message, ready to be sent."""
+    table = _table(_message_class(request.type))
+    body = table.header.pack(request.header)
+    body += bytes(_pad(len(body)) - len(body)) + _encode_nest(table, request.attrs)
+    return _HEADER.pack(16 + len(body), request.type, NLM_F_REQUEST | request.flags | flags, sequence, 0) + body
+
+
+def decode(kind: int, body: memoryview, wanted: frozenset[str]) -> dict[str, Any]:
+    """The header fields and the wanted attributes of one message."""
+    table = _table(_message_class(kind))
+    header = table.header
+    message: dict[str, Any] = dict(zip(header.names, header.form.unpack_from(body)))
+    message.update(_decode_nest(table, body[_pad(header.form.size) :], wanted))
+    return message
+
+
+def _error(code: int, flags: int, body: memoryview) -> NetlinkError:
+    """NLMSG_ERROR: the code, then the request's header (all of it if not capped), then the extended ack."""
+    extack = ""
+    if flags & NLM_F_ACK_TLVS:
+        size = _HEADER.unpack_from(body, 4)[0]
+        start = 4 + (16 if flags & NLM_F_CAPPED else _pad(size))
+        for number, payload in _attributes(body[start:]):
+            if number == 1:  # NLMSGERR_ATTR_MSG
+                extack = _TEXT.unpack(payload)
+    return NetlinkError(code, extack)
+
+
+class Channel:
+    """A netlink socket in the network namespace of the thread that opens it. Close it, or use it in `with`."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            self.socket.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+        self.socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
+        self.socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
+        self.sequence = 0
+
+    def __enter__(self) -> Channel:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.socket.close()
+
+    def dump(self, request: Request, wanted: Iterable[str], keep: Callable[[memoryview], bool] | None = None) -> list[dict[str, Any]]:
+        """All objects that the kernel lists; `keep` looks at the raw message first (cheaper than decoding it).
+
+        A dump that the kernel marks as interrupted is inconsistent and asked for again, 20 times at the most.
+        """
+        names = frozenset(wanted)
+        for _attempt in range(DUMP_RETRIES):
+            messages, interrupted = self._dump_once(request, names, keep)
+            if not interrupted:
+                return messages
+        raise NetlinkError(errno.EINTR, f"the kernel's tables changed during each of {DUMP_RETRIES} dumps")
+
+    def _dump_once(self, request: Request, wanted: frozenset[str], keep: Any) -> tuple[list[dict[str, Any]], bool]:
+        self.sequence += 1
+        self.socket.send(encode(request, self.sequence, NLM_F_DUMP))
+        messages: list[dict[str, Any]] = []
+        interrupted = False
+        while True:
+            for kind, flags, _sequence, body in self._receive():
+                interrupted = interrupted or bool(flags & NLM_F_DUMP_INTR)
+                if kind == NLMSG_DONE:
+                    return messages, interrupted
+                if kind == NLMSG_ERROR:
+                    code = -_ERROR.unpack_from(body)[0]
+                    if code == errno.EINTR:
+                        return messages, True
+                    raise _error(code, flags, body)
+                if keep is None or keep(body):
+                    messages.append(decode(kind, body, wanted))
+
+    def get(self, requests: list[Request], wanted: Iterable[str]) -> list[dict[str, Any] | NetlinkError]:
+        """One answer for each request, in their order: the object, or the kernel's error."""
+        names = frozenset(wanted)
+        answers: list[dict[str, Any] | NetlinkError] = []
+        for start in range(0, len(requests), BATCH):
+            part = requests[start : start + BATCH]
+            first = self.sequence + 1
+            self.sequence += len(part)
+            self.socket.send(b"".join(encode(one, first + n) for n, one in enumerate(part)))
+            found: dict[int, dict[str, Any] | NetlinkError] = {}
+            while len(found) < len(part):
+                for kind, flags, sequence, body in self._receive():
+                    if kind == NLMSG_ERROR:
+                        found[sequence] = _error(-_ERROR.unpack_from(body)[0], flags, body)
+                    else:
+                        found[sequence] = decode(kind, body, names)
+            answers += [found[first + n] for n in range(len(part))]
+        return answers
+
+    def change(self, requests: list[Request]) -> dict[int, NetlinkError]:
+        """Send changes in order; {position: error} of those that the kernel refused.
+
+        The kernel goes on with later requests of a send after one failed: the caller looks at what came of it.
+        """
+        errors: dict[int, NetlinkError] = {}
+        for start in range(0, len(requests), BATCH):
+            part = requests[start : start + BATCH]
+            first = self.sequence + 1
+            last = self.sequence = self.sequence + len(part)
+            self.socket.send(
+                b"".join(encode(one, first + n, NLM_F_ACK if first + n == last else 0) for n, one in enumerate(part))
+            )
+            done = False
+            while not done:
+                for kind, flags, sequence, body in self._receive():
+                    if kind != NLMSG_ERROR or sequence < first:
+                        continue
+                    code = -_ERROR.unpack_from(body)[0]
+                    if code:
+                        errors[start + sequence - first] = _error(code, flags, body)
+                    done = done or sequence == last
+            if errors:
+                break
+        return errors
+
+    def _receive(self) -> Iterator[tuple[int, int, int, memoryview]]:
+        data = memoryview(self.socket.recv(RECEIVE))
+        at = 0
+        while at + 16 <= len(data):
+            size, kind, flags, sequence, _pid = _HEADER.unpack_from(data, at)
+            yield kind, flags, sequence, data[at + 16 : at + size]
+            at += _pad(size)

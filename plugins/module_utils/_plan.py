@@ -1,0 +1,619 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""want, have -> ops. Pure: it asks the kernel nothing and changes nothing. The only place that knows order.
+
+Only what the user stated is compared: an option that is left out means "leave it as it is".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ._kinds import KINDS, ipip, link, netns, sysctl
+from ._model import CREATE_ONLY, LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op, Problem
+from ._snapshot import Have, devices_of
+
+FALLBACKS = (ipip.FALLBACK, "gre0", "gretap0", "erspan0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0")
+_CONFIG_ORDER = {"sysctl": 2, "address": 4, "route": 5, "neighbor": 7, "fdb": 8}
+_REMOVAL_ORDER = {"route": 0, "neighbor": 1, "fdb": 2, "address": 3}
+_OVERHEAD = {"vxlan": (50, 70), "ipip": (20, 20)}  # over an IPv4 and over an IPv6 underlay
+
+
+class Rules(NamedTuple):
+    """What the user allows, and what is known to be the collection's own beside the kernel's marks."""
+
+    recreate: bool = False
+    adopt: bool = False
+    owned: Callable[[Key], bool] = lambda key: False
+    checked: bool = True  # False in rollback and verification: whose it is has been settled
+
+
+class Plan(NamedTuple):
+    """Ops in order, reasons not to carry them out, and the keys that go along without an op of their own."""
+
+    ops: list[Op]
+    problems: list[Problem]
+    dragged: dict[Key, None]
+    goal: dict[Key, Object]  # what was wanted, and what is put back beside it
+
+    def commands(self) -> list[str]:
+        """The ops as iproute2 command lines."""
+        return [line for op in self.ops for line in KINDS[op.key.kind].commands(op)]
+
+    def touched(self) -> set[Key]:
+        """All keys that the plan changes."""
+        found = set(self.dragged)
+        for op in self.ops:
+            found.add(op.key)
+            found.update(other.key for other in op.also)
+            if op.action == "move":
+                found.add(link.key(op.fields["move_from"], op.key.ident[0]))
+        return found
+
+
+def plan(want: Mapping[Key, Object], gone: Iterable[Key], have: Have, rules: Rules = Rules()) -> Plan:
+    """The ops that lead from what the kernel has to what is wanted; an empty list where there is nothing to do."""
+    copied = {key: Object(key, dict(one.fields)) for key, one in want.items()}
+    return _Planner(copied, gone, have.copy(), rules).plan()
+
+
+def differences(want: Mapping[str, Any], have: Mapping[str, Any], table: Mapping[str, Field]) -> dict[str, Any]:
+    """The stated fields that the kernel holds otherwise."""
+    found = {}
+    for option, value in want.items():
+        field = table.get(option)
+        if field is not None and not field.same(value, have.get(option, field.unset)):
+            found[option] = value
+    return found
+
+
+def table_of(one: Object) -> Mapping[str, Field]:
+    """The fields of an object's kind; a link's depend on which kind of link it is."""
+    if one.key.kind == "link":
+        return link.table(one.fields.get("kind", ""))
+    fields: Mapping[str, Field] = KINDS[one.key.kind].FIELDS
+    return fields
+
+
+class _Planner:
+    def __init__(self, want: dict[Key, Object], gone: Iterable[Key], have: Have, rules: Rules) -> None:
+        self.want = want
+        self.gone = {key: None for key in gone if key not in want}
+        self.have = have
+        self.rules = rules
+        self.problems: list[Problem] = []
+        self.doomed: dict[Key, None] = {}  # links and namespaces that are deleted
+        self.dragged: dict[Key, None] = {}  # what the kernel removes along with them
+        self.refused: set[Key] = set()
+        self.ops: list[tuple[tuple[Any, ...], Op]] = []
+        self.place = {where: n for n, where in enumerate(dict.fromkeys(key.netns for key in want))}
+
+    def plan(self) -> Plan:
+        self._resolve_altnames()
+        if self.rules.checked:
+            self._check_references()
+        self._doom_gone()
+        self._doom_recreated()
+        self._drag()
+        self._put_back()
+        for key in self.gone:
+            if key.kind not in ("link", "netns"):
+                self._remove(key)
+        self._delete_doomed()
+        self._links()
+        self._rest()
+        self.ops.sort(key=lambda pair: pair[0])
+        return Plan([op for _order, op in self.ops], self.problems, self.dragged, self.want)
+
+    # ---- what is refused
+
+    def _problem(self, key: Key, what: str) -> None:
+        self.refused.add(key)
+        self.problems.append(Problem(str(key), what))
+
+    def _resolve_altnames(self) -> None:
+        """An interface may be called by one of its alternative names; keys have its name."""
+        for where, names in self.have.altnames.items():
+            for key in [key for key in self.want if key.netns == where and key.ident[0] in names]:
+                if key.kind in ("address", "neighbor", "fdb", "link"):
+                    one = self.want.pop(key)
+                    plain = key._replace(ident=(names[key.ident[0]], *key.ident[1:]))
+                    self.want[plain] = Object(plain, one.fields)
+            for one in self.want.values():
+                for option in ("dev", "master"):
+                    if one.key.netns == where and one.fields.get(option) in names:
+                        one.fields[option] = names[one.fields[option]]
+
+    def _there(self, key: Key) -> bool:
+        """Whether a link or namespace will be there when the plan is done."""
+        if key in self.want:
+            return True
+        if key.kind == "link" and key.ident[0] == "lo":
+            return True
+        return key in self.have.objects and key not in self.gone
+
+    def _check_references(self) -> None:
+        """Each namespace, interface, master and lower device that is named must exist or be stated."""
+        missing = set()
+        for key, one in self.want.items():
+            if key.netns and key.netns not in self.have.inodes and not self._there(netns.key(key.netns)):
+                if key.netns not in missing:
+                    self._problem(key, f"there is no network namespace {key.netns}: state it, or create it first")
+                missing.add(key.netns)
+                continue
+            if key.kind == "link":
+                self._check_link(one)
+            elif key.kind != "netns":
+                for name in devices_of(one):
+                    if not self._there(link.key(key.netns, name)):
+                        where = f" in netns {key.netns}" if key.netns else ""
+                        self._problem(key, f"there is no interface {name}{where}")
+
+    def _check_link(self, one: Object) -> None:
+        for option in ("master", "dev"):
+            name = one.fields.get(option)
+            if not name:
+                continue
+            other = link.key(one.key.netns, name)
+            if not self._there(other):
+                where = f" in netns {one.key.netns}" if one.key.netns else ""
+                self._problem(one.key, f"option {option}: there is no interface {name}{where}")
+            elif option == "master" and self._final(other, "kind", "") in ("veth", "vxlan", "ipip"):
+                self._problem(one.key, f"option master: {name} is a {self._final(other, 'kind', '')}, not a bridge")
+        overhead = _OVERHEAD.get(one.fields.get("kind", ""))
+        lower = one.fields.get("dev")
+        if overhead and lower and "mtu" in one.fields:
+            underlay = self._final(link.key(one.key.netns, lower), "mtu", 0)
+            remote = str(one.fields.get("remote") or one.fields.get("local") or "")
+            most = underlay - overhead[1 if ":" in remote else 0]
+            if underlay and one.fields["mtu"] > most:
+                kind = one.fields["kind"]
+                self._problem(
+                    one.key,
+                    f"option mtu: {one.fields['mtu']} is too large for the underlay: {kind} over {lower} (mtu {underlay}) "
+                    f"leaves {most}",
+                )
+
+    def _final(self, key: Key, option: str, otherwise: Any) -> Any:
+        """The value that an option of a link will have."""
+        for source in (self.want.get(key), self.have.objects.get(key)):
+            if source is not None and option in source.fields:
+                return source.fields[option]
+        return otherwise
+
+    def _owned(self, have: Object) -> bool:
+        if not self.rules.checked or self.rules.adopt or self.rules.owned(have.key):
+            return True
+        if have.key.kind == "link":
+            return bool(have.fields.get("group") == MARK_GROUP)
+        kind = KINDS[have.key.kind]
+        return bool(kind.owned(have)) if hasattr(kind, "owned") else have.key.kind != "netns"
+
+    # ---- what goes
+
+    def _doom_gone(self) -> None:
+        for key in self.gone:
+            if key not in self.have.objects or key.kind not in ("link", "netns"):
+                continue
+            have = self.have.objects[key]
+            if key.kind == "link" and not self._deletable(have):
+                continue
+            if not self._owned(have):
+                self._problem(key, "was not made by linuxnet.lab, so it stays; say adopt: true to remove it all the same")
+                continue
+            self.doomed[key] = None
+
+    def _deletable(self, have: Object) -> bool:
+        name = have.key.ident[0]
+        if name in FALLBACKS:
+            if self.rules.checked:
+                self._problem(have.key, f"{name} is the fallback device that the kernel keeps in each namespace: it cannot be deleted")
+            return False
+        if not have.fields["kind"]:
+            if self.rules.checked:
+                self._problem(have.key, f"{name} is a physical or built-in interface: it cannot be deleted")
+            return False
+        return True
+
+    def _doom_recreated(self) -> None:
+        """Links that exist, but differ in what cannot change in place."""
+        for key, one in self.want.items():
+            if key.kind != "link" or key in self.doomed:
+                continue
+            have = self.have.objects.get(key)
+            if have is None:
+                self._check_missing_veth(one)
+                continue
+            if key in self.refused:
+                continue
+            reasons = self._reasons(one, have)
+            if not reasons:
+                continue
+            if not have.fields["kind"] or key.ident[0] in FALLBACKS:
+                self._problem(key, f"{'; '.join(reasons)}; this interface cannot be created anew")
+            elif not self.rules.recreate:
+                self._problem(key, f"{'; '.join(reasons)}; say recreate: true to delete it and create it anew")
+            elif not self._owned(have):
+                self._problem(key, "was not made by linuxnet.lab; say adopt: true to take it over")
+            else:
+                one.fields.setdefault("kind", have.fields["kind"])
+                self._keep(one, have)
+                self.doomed[key] = None
+
+    def _check_missing_veth(self, one: Object) -> None:
+        """One end is missing, the other end is there with another peer."""
+        peer = one.fields.get("peer")
+        other = self.have.objects.get(link.key(*peer)) if peer else None
+        if other is None or other.key in self.doomed or self._mover(one) is not None:
+            return
+        if other.key in self.want:
+            return  # said for that end
+        self._problem(one.key, f"its peer {peer[1]} exists already, with another peer")
+
+    def _keep(self, one: Object, have: Object) -> None:
+        """A link that is created anew keeps what it had and nobody stated."""
+        table = link.table(one.fields["kind"])
+        same_kind = one.fields["kind"] == have.fields["kind"]
+        for option, value in have.fields.items():
+            if option in table and option not in one.fields and (same_kind or option in link.GENERIC):
+                if option == "peer" and value not in (None, one.fields.get("peer")):
+                    continue
+                if value not in (None, "") and not (option.startswith("port.") and not have.fields.get("master")):
+                    one.fields[option] = value
+        one.fields["group"] = MARK_GROUP
+
+    def _reasons(self, one: Object, have: Object) -> list[str]:
+        kind = one.fields.get("kind")
+        if kind and kind != have.fields["kind"]:
+            return [f"it exists and is a {have.fields['kind'] or 'physical interface'}, not a {kind}"]
+        found = []
+        table = link.table(have.fields["kind"])
+        for option, value in differences(one.fields, have.fields, table).items():
+            if self._may_change(table[option], option, value, have, one):
+                continue
+            shown = table[option].type.word
+            was = have.fields.get(option, table[option].unset)
+            if option == "peer":
+                found.append(f"its peer is {_peer_text(was)}, not {_peer_text(value)}")
+            else:
+                found.append(f"option {option} cannot change from {shown(was)} to {shown(value)} in place")
+        return found
+
+    def _may_change(self, field: Field, option: str, value: Any, have: Object, one: Object) -> bool:
+        if option == "peer":
+            other = self.want.get(link.key(*value))
+            return other is not None and self._mover(other) is not None
+        if field.change == CREATE_ONLY:
+            return False
+        was = have.fields.get(option, field.unset)
+        if have.fields["kind"] == "vxlan":
+            if option == "dev" and not value:
+                return False  # a lower device cannot be taken away
+            if option in ("remote", "local") and value and was and (":" in value) != (":" in was):
+                return False
+        if have.fields["kind"] == "ipip" and option in ("remote", "local"):
+            # point-to-point and multipoint do not turn into each other
+            end = have.fields.get("remote", "0.0.0.0"), one.fields.get("remote", have.fields.get("remote", "0.0.0.0"))
+            if (end[0] == "0.0.0.0") != (end[1] == "0.0.0.0"):
+                return False
+        return field.change == LIVE
+
+    def _drag(self) -> None:
+        """Follow what the kernel removes along with doomed links and namespaces."""
+        uppers: dict[str, list[Object]] = defaultdict(list)
+        for key, have in self.have.objects.items():
+            if key.kind == "link" and have.fields["kind"] in ("vxlan", "vlan", "macvlan", "macvtap", "ipvlan"):
+                uppers[key.netns].append(have)
+        ends = {}
+        pending = list(self.doomed)
+        while pending:
+            key = pending.pop()
+            if key.kind == "netns":
+                name = key.ident[0]
+                for found in list(self.have.objects.values()):
+                    if found.key.netns == name and found.key not in self.dragged:
+                        self.dragged[found.key] = None
+                        if found.key.kind == "link" and found.fields["kind"] == "veth":
+                            ends[found.key] = found
+                            pending.append(found.key)
+                continue
+            have = self.have.objects.get(key)
+            if have is None:
+                continue
+            for hung in self.have.hanging(key.netns, key.ident[0]):
+                self.dragged[hung] = None
+            along = [upper.key for upper in uppers[key.netns] if link.stands_on(upper, have)]
+            peer = have.fields.get("peer")
+            if peer:
+                along.append(link.key(*peer))
+            for other in along:
+                if other in self.have.objects and other not in self.dragged and other not in self.doomed:
+                    self.dragged[other] = None
+                    pending.append(other)
+        # the host's end of a veth goes first: a namespace's own removal is asynchronous
+        for end in ends.values():
+            peer = end.fields.get("peer")
+            other = link.key(*peer) if peer else None
+            if other and other in self.have.objects and netns.key(other.netns) not in self.doomed:
+                self.doomed.setdefault(other)
+                self.dragged.pop(other, None)
+
+    def _put_back(self) -> None:
+        """What hung on a link that is created anew, and nobody stated, is put back as it was."""
+        recreated = {key for key in self.doomed if key.kind == "link" and key in self.want}
+        if not recreated:
+            return
+        for key in [*self.dragged, *self.have.objects]:
+            have = self.have.objects[key]
+            if key in self.gone or key in self.doomed:
+                continue
+            if key.kind == "link":
+                if key in self.dragged:
+                    if key in self.want:
+                        self._keep(self.want[key], have)
+                    elif have.fields["kind"] in link.known_kinds():
+                        self.want[key] = Object(key, _creatable(have))
+                    else:
+                        self._problem(key, f"would go with what is created anew, and a {have.fields['kind']} cannot be put back")
+                elif have.fields.get("master") and link.key(key.netns, have.fields["master"]) in recreated:
+                    stated = self.want.setdefault(key, Object(key, {}))
+                    stated.fields.setdefault("master", have.fields["master"])
+                    self.have.objects[key] = Object(key, {**have.fields, "master": ""})
+                    ports = {option: value for option, value in have.fields.items() if option.startswith("port.")}
+                    for option, value in ports.items():
+                        stated.fields.setdefault(option, value)
+                        self.have.objects[key].fields.pop(option)
+            elif key in self.dragged and key not in self.want and not _automatic(have):
+                self.want[key] = have
+
+    def _delete_doomed(self) -> None:
+        handled: set[Key] = set()
+        for key in self.doomed:
+            if key in handled:
+                continue
+            have = self.have.objects[key]
+            if key.kind == "netns":
+                self._add((6, key.ident), Op("delete", key))
+                continue
+            peer = have.fields.get("peer")
+            if peer:
+                handled.add(link.key(*peer))
+                self.dragged[link.key(*peer)] = None
+            depth = 0 if have.fields.get("lower") or have.fields.get("dev") else 1
+            self._add((1, key.netns, depth, key.ident), Op("delete", key, {}, have.fields))
+
+    def _remove(self, key: Key) -> None:
+        have = self.have.objects.get(key)
+        if have is None or key in self.dragged or _automatic(have):
+            return
+        if not self._owned(have):
+            self._problem(key, "was not made by linuxnet.lab, so it stays; say adopt: true to remove it all the same")
+            return
+        if key.kind == "sysctl":
+            return  # a parameter cannot go; the ledger knows what it was before
+        phase = (5, key.netns, 1) if key.kind == "chain" else (2, key.netns, _REMOVAL_ORDER[key.kind])
+        self._add((*phase, key.ident), Op("delete", key, {}, have.fields))
+
+    # ---- what comes and what changes
+
+    def _add(self, order: tuple[Any, ...], op: Op) -> None:
+        self.ops.append((order, op))
+
+    def _missing(self, key: Key) -> bool:
+        """Whether an object is not there, or will be gone by the time that it is put."""
+        return key not in self.have.objects or key in self.doomed or key in self.dragged
+
+    def _links(self) -> None:
+        waiting = {  # links whose parameters must be written before they go up
+            (key.netns, name)
+            for key, one in self.want.items()
+            if key.kind == "sysctl" and (name := sysctl.device(key)) and self._sysctl_differs(one)
+        }
+        made: set[Key] = set()
+        for position, (key, one) in enumerate(list(self.want.items())):
+            if key.kind == "netns":
+                if self._missing(key):
+                    self._add((0, position), Op("create", key))
+                elif self.rules.checked and not self.rules.adopt and not self.rules.owned(key):
+                    self._problem(key, "exists already and was not made by linuxnet.lab; say adopt: true to take it over")
+            elif key.kind == "link" and key not in made and key not in self.refused:
+                self._link(position, one, made, waiting)
+
+    def _sysctl_differs(self, one: Object) -> bool:
+        have = self.have.objects.get(one.key)
+        return self._missing(one.key) or have is None or have.fields != one.fields
+
+    def _link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
+        key = one.key
+        if not self._missing(key):
+            self._change_link(position, one, self.have.objects[key])
+            return
+        source = self._mover(one)
+        if source is not None:
+            have = self.have.objects[link.key(source, key.ident[0])]
+            if have.fields["kind"] in ("ipip", "") and key.ident[0] in (*FALLBACKS, "lo"):
+                self._problem(key, "this interface cannot be moved to another namespace")
+                return
+            self._add((3, 0, 0, position), Op("move", key, {"move_from": source}, have.fields))
+            self.dragged.update(dict.fromkeys(self.have.hanging(source, key.ident[0])))
+            # moving sets a link down and takes it off its master
+            moved = {**have.fields, "up": False, "master": ""}
+            self._change_link(position, one, Object(key, moved))
+            return
+        if self._missing(netns.key(key.netns)) and key.ident[0] in ("lo", *FALLBACKS):
+            # a new namespace comes with these
+            builtin = {"kind": one.fields.get("kind", ""), "up": False, "group": 0}
+            self._change_link(position, one, Object(key, builtin))
+            return
+        if not one.fields.get("kind"):
+            self._problem(key, "there is no such link; state its kind to create it")
+            return
+        self._create_link(position, one, made, waiting)
+
+    def _mover(self, one: Object) -> str | None:
+        """The namespace to take a link from, if it is not where it is wanted but known elsewhere."""
+        name = one.key.ident[0]
+        source = one.fields.get("move_from")
+        peer = one.fields.get("peer")
+        if source is None and peer:
+            other = self.have.objects.get(link.key(*peer))
+            now = other.fields.get("peer") if other else None
+            if now and now[1] == name and now[0] != one.key.netns and link.key(*now) not in self.want:
+                source = now[0]
+        if source is None or link.key(source, name) not in self.have.objects or one.key in self.have.objects:
+            return None
+        return str(source)
+
+    def _create_link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
+        key, fields = one.key, {option: value for option, value in one.fields.items() if option != "move_from"}
+        also: tuple[Object, ...] = ()
+        later: list[tuple[Key, dict[str, Any]]] = []
+        if fields["kind"] == "veth":
+            if not fields.get("peer"):
+                self._problem(key, "option peer: a veth comes as a pair; state the name of its other end")
+                return
+            other = self.want[link.key(*fields["peer"])]
+            made.add(other.key)
+            rest = {o: v for o, v in other.fields.items() if o not in ("kind", "peer", "move_from")}
+            at_once = {o: v for o, v in rest.items() if o in link.PEER_AT_CREATION}
+            fresh = {"arp": True, "multicast": True, "addrgenmode": "eui64"}
+            afterwards = {
+                o: v
+                for o, v in rest.items()
+                if o not in link.PEER_AT_CREATION and v != fresh.get(o, link.table("veth")[o].unset)
+            }
+            if afterwards.pop("up", False):
+                later.append((other.key, {"up": True}))
+            also = (Object(other.key, at_once),)
+            if afterwards:
+                self._stage(position, other.key, 1, Op("change", other.key, afterwards, {"kind": "veth"}))
+        if (key.netns, key.ident[0]) in waiting and fields.pop("up", False):
+            later.append((key, {"up": True}))
+        made.add(key)
+        self._add((3, self._depth(one), position), Op("create", key, fields, {}, also))
+        for late, up in later:
+            self._stage(position, late, 3, Op("change", late, up, {"kind": fields["kind"]}))
+
+    def _depth(self, one: Object, seen: tuple[Key, ...] = ()) -> int:
+        """How many wanted links must be there before: lower before upper, bridge before port."""
+        below = [self.want[key] for key in link.needs(one) if key in self.want and key not in seen]
+        peer = one.fields.get("peer")
+        depth = 1 + max((self._depth(other, (*seen, one.key)) for other in below), default=0)
+        if peer and not seen and link.key(*peer) in self.want:
+            depth = max(depth, self._depth(self.want[link.key(*peer)], (one.key, link.key(*peer))))
+        return depth
+
+    def _change_link(self, position: int, one: Object, have: Object) -> None:
+        table = link.table(have.fields["kind"])
+        changed = differences(one.fields, have.fields, table)
+        changed.pop("peer", None)
+        owned = self._owned(have)
+        adopted = self.rules.checked and self.rules.adopt and one.fields.get("kind") and have.fields.get("group") != MARK_GROUP
+        if one.fields.get("kind") and not owned and one.key.ident[0] not in FALLBACKS:
+            self._problem(one.key, "exists already and was not made by linuxnet.lab; say adopt: true to take it over")
+            return
+        if adopted and have.fields["kind"] and one.key.ident[0] not in FALLBACKS:
+            changed["group"] = MARK_GROUP
+        up = {"up": changed.pop("up")} if changed.get("up") else {}
+        master = {o: changed.pop(o) for o in list(changed) if o == "master" or o.startswith("port.")}
+        for stage, fields in ((0, changed), (1, master), (3, up)):
+            if fields:
+                self._stage(position, one.key, stage, Op("change", one.key, fields, have.fields))
+
+    def _stage(self, position: int, key: Key, stage: int, op: Op) -> None:
+        self._add((4, self.place.get(key.netns, len(self.place)), stage, position), op)
+
+    def _rest(self) -> None:
+        for position, (key, one) in enumerate(self.want.items()):
+            if key.kind in ("link", "netns") or key in self.refused:
+                continue
+            for op in self._config(one):
+                if key.kind == "chain":
+                    self._add((5, key.netns, 0, position), op)
+                elif op.action == "delete":
+                    self._add((2, key.netns, _REMOVAL_ORDER[key.kind], key.ident), op)
+                else:
+                    stage = _CONFIG_ORDER[key.kind]
+                    if key.kind == "route" and (one.fields.get("via") or one.fields.get("nexthops")):
+                        stage += 1  # a gateway is looked up in the routes that are there already
+                    self._stage(position, key, stage, op)
+
+    def _config(self, one: Object) -> list[Op]:
+        """The ops for an object that is configuration: an address, a route, a parameter, ..."""
+        key = one.key
+        if self._missing(key):
+            return [Op("create", key, one.fields)]
+        have = self.have.objects[key]
+        table = table_of(one)
+        changed = differences(one.fields, have.fields, table)
+        if not changed:
+            return []
+        if not self._owned(have) and not _same_proto(one, have):
+            self._problem(key, "exists already, otherwise, and was not made by linuxnet.lab; say adopt: true to take it over")
+            return []
+        fixed = [option for option in changed if table[option].change != LIVE]
+        if fixed and not self.rules.recreate:
+            shown = ", ".join(f"{o} from {table[o].type.word(have.fields.get(o, table[o].unset))} to {table[o].type.word(changed[o])}" for o in fixed)
+            self._problem(key, f"cannot change {shown} in place; say recreate: true to delete it and create it anew")
+            return []
+        if fixed:
+            return [Op("delete", key, {}, have.fields), Op("create", key, {**_stated_again(have, table), **one.fields})]
+        if self.rules.checked and self.rules.adopt and key.kind in ("route", "address") and "proto" not in one.fields:
+            changed["proto"] = MARK_PROTO
+        return [Op("change", key, changed, have.fields)]
+
+
+def _same_proto(one: Object, have: Object) -> bool:
+    """A route whose protocol the user states is the user's own."""
+    return "proto" in one.fields and one.fields["proto"] == have.fields.get("proto")
+
+
+def _stated_again(have: Object, table: Mapping[str, Field]) -> dict[str, Any]:
+    return {option: value for option, value in have.fields.items() if option in table and value is not None}
+
+
+def _creatable(have: Object) -> dict[str, Any]:
+    """The fields of a link as the kernel shows it that it can be created with."""
+    table = link.table(have.fields["kind"])
+    found = {
+        option: value
+        for option, value in have.fields.items()
+        if option in table and value not in (None, "") and not (option.startswith("port.") and not have.fields.get("master"))
+    }
+    return {"kind": have.fields["kind"], **found}
+
+
+def _automatic(have: Object) -> bool:
+    kind = KINDS[have.key.kind]
+    return bool(kind.automatic(have)) if hasattr(kind, "automatic") else False
+
+
+def _peer_text(peer: Any) -> str:
+    if not peer:
+        return "in a namespace that is not known"
+    return f"{peer[1]} in netns {peer[0]}" if peer[0] else f"{peer[1]} in the host's own namespace"
+
+
+def restoration(before: Have, touched: Iterable[Key]) -> tuple[dict[Key, Object], dict[Key, None]]:
+    """want and gone that lead back: the planner's own input, made of an earlier have."""
+    want: dict[Key, Object] = {}
+    gone: dict[Key, None] = {}
+    for key in touched:
+        have = before.objects.get(key)
+        if have is None:
+            gone[key] = None
+        elif key.kind == "link":
+            want[key] = Object(key, _creatable(have) if have.fields["kind"] else _restorable(have))
+        elif not _automatic(have):
+            want[key] = have
+    # a link before what hangs on it, a veth's two ends side by side
+    order = {"netns": 0, "link": 1}
+    return dict(sorted(want.items(), key=lambda pair: order.get(pair[0].kind, 2))), gone
+
+
+def _restorable(have: Object) -> dict[str, Any]:
+    return {option: value for option, value in have.fields.items() if option in link.GENERIC and value is not None}

@@ -1,0 +1,250 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""kernel -> have: one pass over each namespace that is involved."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from . import _iptables
+from . import _netlink as nl
+from ._kinds import address, chain, fdb, link, neighbor, netns, route, sysctl
+from ._model import Key, Object
+from ._netns import Namespaces
+
+DUMPED = frozenset({"link", "address", "route", "neighbor", "fdb"})
+
+
+class Have:
+    """What the kernel holds: objects by key, interface numbers by namespace and name."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Key, Object] = {}
+        self.index: dict[str, dict[str, int]] = {}  # namespace: {link: ifindex}
+        self.names: dict[str, dict[int, str]] = {}  # namespace: {ifindex: link}
+        self.altnames: dict[str, dict[str, str]] = {}  # namespace: {altname: link}
+        self.inodes: dict[str, int] = {}  # namespace: inode
+        self.warnings: list[str] = []
+        self._on: dict[tuple[str, str], list[Key]] | None = None
+
+    def copy(self) -> Have:
+        """One whose objects can be exchanged without changing this one."""
+        other = Have()
+        other.__dict__.update(self.__dict__)
+        other.objects = dict(self.objects)
+        return other
+
+    def add(self, found: Object | None) -> None:
+        """Keep the first object of a key."""
+        if found is not None:
+            self.objects.setdefault(found.key, found)
+
+    def links(self, where: str) -> list[Object]:
+        """The links of a namespace."""
+        return [self.objects[link.key(where, name)] for name in self.index.get(where, ())]
+
+    def hanging(self, where: str, device: str) -> list[Key]:
+        """What is configured on a link: addresses, routes, neighbours, FDB entries, parameters."""
+        if self._on is None:
+            self._on = defaultdict(list)
+            for key, found in self.objects.items():
+                for name in devices_of(found):
+                    self._on[key.netns, name].append(key)
+        return self._on.get((where, device), [])
+
+
+def devices_of(found: Object) -> Iterable[str]:
+    """The links that an object hangs on."""
+    kind = found.key.kind
+    if kind == "route":
+        return route.devices(found)
+    if kind in ("address", "neighbor", "fdb"):
+        return (str(found.key.ident[0]),)
+    if kind == "sysctl":
+        name = sysctl.device(found.key)
+        return (name,) if name else ()
+    return ()
+
+
+class Scope:
+    """What to look at: namespaces, kinds, and the single parameters and chains that somebody asks about."""
+
+    def __init__(self, keys: Iterable[Key], kinds: Iterable[str] = ("link", "address", "route")) -> None:
+        self.kinds = set(kinds)
+        self.netns: dict[str, None] = {"": None}
+        self.sysctls: dict[str, set[str]] = defaultdict(set)
+        self.chains: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        self.links: set[Key] = set()  # links whose peer must be known, wherever it is
+        self.add(keys)
+
+    def add(self, keys: Iterable[Key]) -> None:
+        """Widen the scope by these objects."""
+        for key in keys:
+            if key.kind == "netns":
+                self.netns[str(key.ident[0])] = None
+                continue
+            self.netns[key.netns] = None
+            if key.kind == "sysctl":
+                self.sysctls[key.netns].add(str(key.ident[0]))
+            elif key.kind == "chain":
+                self.chains[key.netns, key.ident[0]].add(key.ident[1:])
+            elif key.kind == "link":
+                self.links.add(key)
+            elif key.kind in DUMPED:
+                self.kinds.add(key.kind)
+
+
+def snapshot(namespaces: Namespaces, scope: Scope) -> Have:
+    """Read the scope. A namespace that does not exist (yet, or any more) is not in the result."""
+    have = Have()
+    namespaces.forget()
+    for name in namespaces.known().values():
+        have.add(Object(netns.key(name), {}))
+    peers = _Peers(namespaces, have)
+    pending = list(scope.netns)
+    while pending:
+        for where in pending:
+            _read_netns(namespaces, where, scope, have, peers)
+        pending = peers.resolve(scope.links)
+        scope.netns.update(dict.fromkeys(pending))
+    return have
+
+
+def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, peers: _Peers) -> None:
+    if not namespaces.exists(where):
+        return
+    have.inodes[where] = namespaces.inode(where)
+    try:
+        with namespaces.entered(where):
+            with nl.Channel() as channel:
+                messages = channel.dump(link.DUMP, link.WANTED)
+                names = {message["index"]: message["IFLA_IFNAME"] for message in messages}
+                have.names[where] = names
+                have.index[where] = {name: number for number, name in names.items()}
+                for message in messages:
+                    found = link.read(message, where, names)
+                    have.add(found)
+                    peers.note(found, message)
+                    for other in message.get("IFLA_PROP_LIST", {}).get("IFLA_ALT_IFNAME", ()):
+                        have.altnames.setdefault(where, {})[other] = message["IFLA_IFNAME"]
+                _read_tables(channel, where, names, scope, have)
+            for parameter in sysctl.read(where, sorted(scope.sysctls.get(where, ()))):
+                have.add(parameter)
+            _read_chains(where, scope, have)
+    except FileNotFoundError:  # the namespace went away meanwhile
+        return
+
+
+def _read_tables(channel: nl.Channel, where: str, names: dict[int, str], scope: Scope, have: Have) -> None:
+    if "address" in scope.kinds:
+        for message in channel.dump(address.DUMP, address.WANTED):
+            have.add(address.read(message, where, names))
+    if "route" in scope.kinds:
+        for request in route.DUMPS.values():
+            for message in channel.dump(request, route.WANTED, route.skip_local):
+                have.add(route.read(message, where, names))
+    if "neighbor" in scope.kinds:
+        for request in neighbor.DUMPS:
+            for message in channel.dump(request, neighbor.WANTED, neighbor.configured):
+                have.add(neighbor.read(message, where, names))
+    if "fdb" in scope.kinds:
+        for message in channel.dump(fdb.DUMP, fdb.WANTED):
+            have.add(fdb.read(message, where, names))
+
+
+def _read_chains(where: str, scope: Scope, have: Have) -> None:
+    for (netns_, family), wanted in scope.chains.items():
+        if netns_ != where:
+            continue
+        try:
+            for found in chain.read(where, family, _iptables.save(family), wanted):
+                have.add(found)
+        except _iptables.IptablesError as error:
+            have.warnings.append(str(error))
+
+
+class _Peers:
+    """Finds the other ends of veths. A peer is told by its namespace and number, never by the number alone.
+
+    The kernel names the peer's namespace by an id that means something only in the namespace that was asked; which
+    namespace that is, RTM_GETNSID tells for a descriptor. Only such namespaces are tried as hold an end that could be
+    the peer.
+    """
+
+    def __init__(self, namespaces: Namespaces, have: Have) -> None:
+        self.namespaces = namespaces
+        self.have = have
+        self.open: dict[tuple[str, int], list[tuple[Key, int, int]]] = defaultdict(list)
+        self.ends: dict[tuple[int, int], list[str]] = defaultdict(list)  # (own, peer's number): namespaces
+        self.ids: dict[tuple[str, int], str] = {}
+        self.tried: set[tuple[str, str]] = set()
+
+    def note(self, found: Object, message: dict[str, Any]) -> None:
+        """Remember a veth for resolve()."""
+        if found.fields["kind"] != "veth" or "IFLA_LINK" not in message:
+            return
+        where, number, peer = found.key.netns, message["index"], message["IFLA_LINK"]
+        self.ends[number, peer].append(where)
+        nsid = message.get("IFLA_LINK_NETNSID")
+        if nsid is None:
+            self.ids[where, -1] = where
+            nsid = -1
+        self.open[where, nsid].append((found.key, number, peer))
+
+    def resolve(self, wanted: set[Key]) -> list[str]:
+        """Fill in the peers; returns namespaces that must be read for a wanted link's peer to be known."""
+        more: dict[str, None] = {}
+        for (where, nsid), ends in list(self.open.items()):
+            owner = self.ids.get((where, nsid))
+            if owner is None:
+                owner = self._ask(where, nsid, self._candidates(where, ends))
+            if owner is None and any(key in wanted or netns.key(key.netns) in wanted for key, _n, _p in ends):
+                owner = self._ask(where, nsid, ["", *self.namespaces.known().values()])
+            if owner is None:
+                continue
+            self.ids[where, nsid] = owner
+            if owner not in self.have.index:
+                if any(key in wanted for key, _n, _p in ends):
+                    more[owner] = None
+                continue
+            names = self.have.names[owner]
+            for key, _number, peer in ends:
+                if peer in names:
+                    self.have.objects[key].fields["peer"] = (owner, names[peer])
+            del self.open[where, nsid]
+        return list(more)
+
+    def _candidates(self, where: str, ends: list[tuple[Key, int, int]]) -> list[str]:
+        """Namespaces that hold an end with the numbers of the peer of one of these ends."""
+        for _key, number, peer in ends:
+            found = [other for other in self.ends.get((peer, number), ()) if other != where]
+            if found:
+                return found
+        return []
+
+    def _ask(self, where: str, nsid: int, candidates: list[str]) -> str | None:
+        asked = [other for other in candidates if (where, other) not in self.tried]
+        self.tried.update((where, other) for other in asked)
+        for start in range(0, len(asked), nl.BATCH):
+            part = []
+            for other in asked[start : start + nl.BATCH]:
+                try:
+                    part.append((other, self.namespaces.open(other)))
+                except OSError:
+                    continue
+            try:
+                with self.namespaces.entered(where), nl.Channel() as channel:
+                    requests = [nl.Request(nl.RTM_GETNSID, {}, {"NETNSA_FD": descriptor}) for _o, descriptor in part]
+                    answers = channel.get(requests, ("NETNSA_NSID",))
+            finally:
+                for _other, descriptor in part:
+                    os.close(descriptor)
+            for (other, _descriptor), answer in zip(part, answers):
+                if isinstance(answer, dict) and answer.get("NETNSA_NSID", 0xFFFFFFFF) != 0xFFFFFFFF:
+                    self.ids.setdefault((where, answer["NETNSA_NSID"]), other)
+        return self.ids.get((where, nsid))
