@@ -104,7 +104,7 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
     try:
         have = transaction.look()
         ledger.forget_others(have)
-        released = _let_go(ledger, options.name, pruned, want, have)
+        released, restored = _let_go(ledger, options.name, pruned, want, have)
         problems = [*want.problems, *_missing_tools(want)]
         new_kinds = _new_kinds(want, have)
         if new_kinds:
@@ -119,28 +119,35 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
             raise Refused(_once(problems))
         if options.check:
             return _result(plan, have, have, want, have.warnings)
-        return _change(transaction, plan, have, want, ledger, options)
+        _note(ledger, options.name, plan, have, want, restored)
+        return _change(transaction, plan, have, want, ledger)
     finally:
         transaction.close()
 
 
-def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger, options: Options) -> Result:
+def _note(ledger: Ledger, name: str, plan: Plan, have: Have, want: Want, restored: set[Key]) -> None:
+    """Into the ledger: what is made, and what is changed with what it was before."""
+    touched = plan.touched()
+    changed = {
+        key: before_of(one, have) for key, one in want.objects.items() if key in touched and key not in restored
+    }
+    created = {key: None for key in _created(plan) if key in want.objects}  # what is put back is not the description's
+    ledger.note(name, {**changed, **created}, have)
+
+
+def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger) -> Result:
+    after = have
     if plan.ops:
-        created = _created(plan)
-        changed = {key: before_of(one, have) for key, one in want.objects.items() if key in plan.touched()}
-        ledger.note(options.name, {**changed, **created}, have)
-        before_ops = Ledger()
+        stored = Ledger()
         ledger.save()
         try:
             after = transaction.carry_out(plan, have)
         except ApplyError as error:
             if error.rolled_back:
-                ledger.entries = before_ops.entries
+                ledger.entries = stored.entries
                 ledger.save()
             raise Failed(error, plan.commands()) from error
         ledger.settle(after)
-    else:
-        after = have
     ledger.save()
     return _result(plan, have, after, want, after.warnings)
 
@@ -154,13 +161,14 @@ def _created(plan: Plan) -> dict[Key, None]:
     return found
 
 
-def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Have) -> set[Key]:
+def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Have) -> tuple[set[Key], set[Key]]:
     """What a description held and does not want any more: made by it, it goes; changed by it, it becomes what it was.
 
-    An object that another description holds as well stays as it is. Returns the keys of those that it made.
+    An object that another description holds as well stays as it is. Returns the keys of those that it made,
+    and of those that become what they were.
     """
-    made = set()
-    for key in keys:
+    made, restored = set(), set()
+    for key in sorted(keys, key=lambda key: key.kind != "netns"):  # what is in a namespace that goes, goes with it
         last, before = ledger.release(name, key)
         if not last:
             want.gone.pop(key, None)
@@ -168,10 +176,11 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
             if key in have.objects and _still_ours(have.objects[key]):
                 want.gone[key] = None
                 made.add(key)
-        elif key in have.objects:
+        elif key in have.objects and Key("netns", "", (key.netns,)) not in want.gone:
             want.gone.pop(key, None)
             want.objects[key] = Object(key, {option: value for option, value in before.items() if value is not None})
-    return made
+            restored.add(key)
+    return made, restored
 
 
 def _still_ours(have: Object) -> bool:

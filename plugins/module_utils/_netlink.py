@@ -136,9 +136,12 @@ _SCALARS: dict[str, _Type] = {
     "flag": _Type(lambda value: b"", lambda data: True),
     "hex": _Type(bytes, bytes),
 }
+# Written as a flag (policy NLA_FLAG), shown as a byte that says whether (vxlan_core.c, vxlan_fill_info).
+_TTL_INHERIT = _Type(lambda value: b"", lambda data: bool(data[0]) if len(data) else True)
 # Types for which pyroute2's classes do not say it in a way that is the same in all versions.
 _SPECIAL: dict[str, _Type] = {
     "IFLA_VXLAN_PORT_RANGE": _PORT_RANGE,
+    "IFLA_VXLAN_TTL_INHERIT": _TTL_INHERIT,
     "IFA_CACHEINFO": _CACHEINFO,
     "RTA_VIA": _VIA,
 }

@@ -89,6 +89,7 @@ class _Planner:
         self.doomed: dict[Key, None] = {}  # links and namespaces that are deleted
         self.dragged: dict[Key, None] = {}  # what the kernel removes along with them
         self.refused: set[Key] = set()
+        self.movers: dict[Key, str] = {}  # links that come from another namespace
         self.ops: list[tuple[tuple[Any, ...], Op]] = []
         self.place = {where: n for n, where in enumerate(dict.fromkeys(key.netns for key in want))}
 
@@ -96,6 +97,7 @@ class _Planner:
         self._resolve_altnames()
         if self.rules.checked:
             self._check_references()
+        self._find_movers()
         self._doom_gone()
         self._doom_recreated()
         self._drag()
@@ -195,6 +197,24 @@ class _Planner:
 
     # ---- what goes
 
+    def _find_movers(self) -> None:
+        """Links that are not where they are wanted, but known elsewhere: they move instead of going and coming."""
+        for key, one in self.want.items():
+            if key.kind != "link" or key in self.have.objects:
+                continue
+            name = key.ident[0]
+            source = one.fields.get("move_from")
+            peer = one.fields.get("peer")
+            if source is None and peer:
+                other = self.have.objects.get(link.key(*peer))
+                now = other.fields.get("peer") if other else None
+                if now and now[1] == name and now[0] != key.netns:
+                    source = now[0]
+            old = link.key(source, name) if source is not None else key
+            if old in self.have.objects and old not in self.want:
+                self.movers[key] = str(source)
+                self.gone.pop(old, None)
+
     def _doom_gone(self) -> None:
         for key in self.gone:
             if key not in self.have.objects or key.kind not in ("link", "netns"):
@@ -248,7 +268,7 @@ class _Planner:
         """One end is missing, the other end is there with another peer."""
         peer = one.fields.get("peer")
         other = self.have.objects.get(link.key(*peer)) if peer else None
-        if other is None or other.key in self.doomed or self._mover(one) is not None:
+        if other is None or other.key in self.doomed or one.key in self.movers:
             return
         if other.key in self.want:
             return  # said for that end
@@ -286,7 +306,7 @@ class _Planner:
     def _may_change(self, field: Field, option: str, value: Any, have: Object, one: Object) -> bool:
         if option == "peer":
             other = self.want.get(link.key(*value))
-            return other is not None and self._mover(other) is not None
+            return other is not None and other.key in self.movers
         if field.change == CREATE_ONLY:
             return False
         was = have.fields.get(option, field.unset)
@@ -304,55 +324,59 @@ class _Planner:
 
     def _drag(self) -> None:
         """Follow what the kernel removes along with doomed links and namespaces."""
-        uppers: dict[str, list[Object]] = defaultdict(list)
+        self.uppers: dict[str, list[Object]] = defaultdict(list)
         for key, have in self.have.objects.items():
             if key.kind == "link" and have.fields["kind"] in ("vxlan", "vlan", "macvlan", "macvtap", "ipvlan"):
-                uppers[key.netns].append(have)
-        ends = {}
-        pending = list(self.doomed)
+                self.uppers[key.netns].append(have)
+        for key in [key for key in self.doomed if key.kind == "netns"]:
+            self._drag_netns(str(key.ident[0]))
+        self._drag_along([key for key in self.doomed if key.kind == "link" and key not in self.want])
+        for_good = set(self.dragged)
+        self._drag_along([key for key in self.doomed if key.kind == "link" and key in self.want])
+        self.returning = [key for key in self.dragged if key not in for_good]
+
+    def _drag_netns(self, name: str) -> None:
+        """All that is in a namespace goes with it, but for a link that moves out of it before."""
+        leaving = {key.ident[0] for key, source in self.movers.items() if source == name}
+        for key, found in self.have.objects.items():
+            if key.netns != name or key.ident[0] in leaving:
+                continue
+            self.dragged[key] = None
+            peer = found.fields.get("peer") if key.kind == "link" else None
+            if not peer:
+                continue
+            other = link.key(*peer)
+            if other in self.have.objects and netns.key(other.netns) not in self.doomed:
+                # the host's end of a veth goes first: a namespace's own removal is asynchronous
+                self.doomed.setdefault(other)
+
+    def _drag_along(self, pending: list[Key]) -> None:
         while pending:
             key = pending.pop()
-            if key.kind == "netns":
-                name = key.ident[0]
-                for found in list(self.have.objects.values()):
-                    if found.key.netns == name and found.key not in self.dragged:
-                        self.dragged[found.key] = None
-                        if found.key.kind == "link" and found.fields["kind"] == "veth":
-                            ends[found.key] = found
-                            pending.append(found.key)
-                continue
             have = self.have.objects.get(key)
             if have is None:
                 continue
-            for hung in self.have.hanging(key.netns, key.ident[0]):
-                self.dragged[hung] = None
-            along = [upper.key for upper in uppers[key.netns] if link.stands_on(upper, have)]
-            peer = have.fields.get("peer")
-            if peer:
-                along.append(link.key(*peer))
+            self.dragged.update(dict.fromkeys(self.have.hanging(key.netns, key.ident[0])))
+            along = [upper.key for upper in self.uppers[key.netns] if link.stands_on(upper, have)]
+            if have.fields.get("peer"):
+                along.append(link.key(*have.fields["peer"]))
             for other in along:
                 if other in self.have.objects and other not in self.dragged and other not in self.doomed:
                     self.dragged[other] = None
                     pending.append(other)
-        # the host's end of a veth goes first: a namespace's own removal is asynchronous
-        for end in ends.values():
-            peer = end.fields.get("peer")
-            other = link.key(*peer) if peer else None
-            if other and other in self.have.objects and netns.key(other.netns) not in self.doomed:
-                self.doomed.setdefault(other)
-                self.dragged.pop(other, None)
 
     def _put_back(self) -> None:
         """What hung on a link that is created anew, and nobody stated, is put back as it was."""
         recreated = {key for key in self.doomed if key.kind == "link" and key in self.want}
         if not recreated:
             return
-        for key in [*self.dragged, *self.have.objects]:
+        returning = set(self.returning)
+        for key in [*self.returning, *self.have.objects]:
             have = self.have.objects[key]
             if key in self.gone or key in self.doomed:
                 continue
             if key.kind == "link":
-                if key in self.dragged:
+                if key in returning:
                     if key in self.want:
                         self._keep(self.want[key], have)
                     elif have.fields["kind"] in link.known_kinds():
@@ -367,8 +391,14 @@ class _Planner:
                     for option, value in ports.items():
                         stated.fields.setdefault(option, value)
                         self.have.objects[key].fields.pop(option)
-            elif key in self.dragged and key not in self.want and not _automatic(have):
+            elif key in returning and key not in self.want and not _automatic(have) and not self._default_remote(have):
                 self.want[key] = have
+
+    def _default_remote(self, have: Object) -> bool:
+        """Whether an FDB entry is the one that a VXLAN makes of its own `remote`."""
+        device = self.have.objects.get(link.key(have.key.netns, have.key.ident[0]))
+        dst = have.fields.get("dst")
+        return have.key.kind == "fdb" and device is not None and dst is not None and dst == device.fields.get("remote")
 
     def _delete_doomed(self) -> None:
         handled: set[Key] = set()
@@ -432,7 +462,7 @@ class _Planner:
         if not self._missing(key):
             self._change_link(position, one, self.have.objects[key])
             return
-        source = self._mover(one)
+        source = self.movers.get(key)
         if source is not None:
             have = self.have.objects[link.key(source, key.ident[0])]
             if have.fields["kind"] in ("ipip", "") and key.ident[0] in (*FALLBACKS, "lo"):
@@ -453,20 +483,6 @@ class _Planner:
             self._problem(key, "there is no such link; state its kind to create it")
             return
         self._create_link(position, one, made, waiting)
-
-    def _mover(self, one: Object) -> str | None:
-        """The namespace to take a link from, if it is not where it is wanted but known elsewhere."""
-        name = one.key.ident[0]
-        source = one.fields.get("move_from")
-        peer = one.fields.get("peer")
-        if source is None and peer:
-            other = self.have.objects.get(link.key(*peer))
-            now = other.fields.get("peer") if other else None
-            if now and now[1] == name and now[0] != one.key.netns and link.key(*now) not in self.want:
-                source = now[0]
-        if source is None or link.key(source, name) not in self.have.objects or one.key in self.have.objects:
-            return None
-        return str(source)
 
     def _create_link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
         key, fields = one.key, {option: value for option, value in one.fields.items() if option != "move_from"}

@@ -74,14 +74,29 @@ def read(netns: str, names: Iterable[str]) -> list[Object]:
 
 
 def of_link(link: str) -> list[str]:
-    """All parameters that come and go with a link, in the namespace that the thread is in."""
+    """The parameters that go with a link and would not come back with it: writable, and not as a new link has them.
+
+    Asked in the namespace that the thread is in.
+    """
     found = []
     for tree in ("ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh"):
+        folder = f"{ROOT}/net/{tree}"
         try:
-            found += [f"net/{tree}/{link}/{entry}" for entry in os.listdir(f"{ROOT}/net/{tree}/{link}")]
+            entries = sorted(os.listdir(f"{folder}/{link}"))
         except OSError:
             continue
-    return sorted(found)
+        found += [f"net/{tree}/{link}/{entry}" for entry in entries if entry != "mtu" and _stands_out(folder, link, entry)]
+    return found
+
+
+def _stands_out(folder: str, link: str, entry: str) -> bool:
+    try:
+        if not os.stat(f"{folder}/{link}/{entry}").st_mode & 0o200:
+            return False
+        with open(f"{folder}/{link}/{entry}", "rb") as mine, open(f"{folder}/default/{entry}", "rb") as usual:
+            return mine.read() != usual.read()
+    except OSError:
+        return False
 
 
 def device(key_: Key) -> str:
