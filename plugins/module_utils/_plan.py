@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ._kinds import KINDS, ipip, link, netns, sysctl
+from ._kinds import KINDS, LINK_KINDS, ipip, link, netns, sysctl
 from ._model import CREATE_ONLY, LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op, Problem
 from ._snapshot import Have, devices_of
 
@@ -109,7 +109,15 @@ class _Planner:
         self._links()
         self._rest()
         self.ops.sort(key=lambda pair: pair[0])
-        return Plan([op for _order, op in self.ops], self.problems, self.dragged, self.want)
+        return Plan([op for _order, op in self.ops], self.problems, {**self.dragged, **self._released()}, self.want)
+
+    def _released(self) -> dict[Key, None]:
+        """Links that lose their master, because it goes or is created anew."""
+        return {
+            key: None
+            for key, have in self.have.objects.items()
+            if key.kind == "link" and have.fields["master"] and link.key(key.netns, have.fields["master"]) in self.doomed
+        }
 
     # ---- what is refused
 
@@ -485,7 +493,10 @@ class _Planner:
         self._create_link(position, one, made, waiting)
 
     def _create_link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
-        key, fields = one.key, {option: value for option, value in one.fields.items() if option != "move_from"}
+        key, fields = one.key, {o: v for o, v in one.fields.items() if o != "move_from" and v != ""}
+        module = LINK_KINDS[fields["kind"]]
+        if not self.rules.checked and getattr(module, "BARE_PUT_BACK", False):
+            fields = {option: value for option, value in fields.items() if option not in module.FIELDS}
         also: tuple[Object, ...] = ()
         later: list[tuple[Key, dict[str, Any]]] = []
         if fields["kind"] == "veth":
@@ -494,7 +505,7 @@ class _Planner:
                 return
             other = self.want[link.key(*fields["peer"])]
             made.add(other.key)
-            rest = {o: v for o, v in other.fields.items() if o not in ("kind", "peer", "move_from")}
+            rest = {o: v for o, v in other.fields.items() if o not in ("kind", "peer", "move_from") and v != ""}
             at_once = {o: v for o, v in rest.items() if o in link.PEER_AT_CREATION}
             fresh = {"arp": True, "multicast": True, "addrgenmode": "eui64"}
             afterwards = {
@@ -598,7 +609,7 @@ def _creatable(have: Object) -> dict[str, Any]:
     found = {
         option: value
         for option, value in have.fields.items()
-        if option in table and value not in (None, "") and not (option.startswith("port.") and not have.fields.get("master"))
+        if option in table and value is not None and not (option.startswith("port.") and not have.fields.get("master"))
     }
     return {"kind": have.fields["kind"], **found}
 

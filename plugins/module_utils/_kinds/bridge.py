@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
-from .._model import BIT, MAC, U8, U16, U32, Field, choice, dumper, integer, loader
+from .._model import BIT, FLAG, MAC, U8, U16, U32, Field, choice, dumper, integer, loader
 
 NAME = "bridge"
 WHOLE = False
+# A bridge that is put back gets its options in a second round, when those that differ are known: a kernel without
+# a feature shows its option, but refuses even the value that it shows.
+BARE_PUT_BACK = True
 
 _PROTOCOL = {"802.1q": 0x8100, "802.1ad": 0x88A8}
 
@@ -21,6 +24,11 @@ def _ticks(want: int, have: int) -> bool:
 
 def _flag(attribute: str) -> Field:
     return Field(BIT, attribute, load=bool, dump=int)
+
+
+def _switch(attribute: str) -> Field:
+    """A flag of a port: iproute2 says on and off there."""
+    return Field(FLAG, attribute, load=bool, dump=int)
 
 
 def _timer(attribute: str, low: int = 0, high: int = (1 << 32) - 1) -> Field:
@@ -68,18 +76,18 @@ FIELDS = {
 PORT = {
     "cost": Field(integer(1, 65535), "IFLA_BRPORT_COST"),
     "priority": Field(integer(0, 63), "IFLA_BRPORT_PRIORITY"),
-    "hairpin": _flag("IFLA_BRPORT_MODE"),
-    "guard": _flag("IFLA_BRPORT_GUARD"),
-    "root_block": _flag("IFLA_BRPORT_PROTECT"),
-    "fastleave": _flag("IFLA_BRPORT_FAST_LEAVE"),
-    "learning": _flag("IFLA_BRPORT_LEARNING"),
-    "flood": _flag("IFLA_BRPORT_UNICAST_FLOOD"),
-    "mcast_flood": _flag("IFLA_BRPORT_MCAST_FLOOD"),
-    "bcast_flood": _flag("IFLA_BRPORT_BCAST_FLOOD"),
-    "proxy_arp": _flag("IFLA_BRPORT_PROXYARP"),
-    "proxy_arp_wifi": _flag("IFLA_BRPORT_PROXYARP_WIFI"),
+    "hairpin": _switch("IFLA_BRPORT_MODE"),
+    "guard": _switch("IFLA_BRPORT_GUARD"),
+    "root_block": _switch("IFLA_BRPORT_PROTECT"),
+    "fastleave": _switch("IFLA_BRPORT_FAST_LEAVE"),
+    "learning": _switch("IFLA_BRPORT_LEARNING"),
+    "flood": _switch("IFLA_BRPORT_UNICAST_FLOOD"),
+    "mcast_flood": _switch("IFLA_BRPORT_MCAST_FLOOD"),
+    "bcast_flood": _switch("IFLA_BRPORT_BCAST_FLOOD"),
+    "proxy_arp": _switch("IFLA_BRPORT_PROXYARP"),
+    "proxy_arp_wifi": _switch("IFLA_BRPORT_PROXYARP_WIFI"),
     "mcast_router": Field(U8, "IFLA_BRPORT_MULTICAST_ROUTER"),
-    "mcast_to_unicast": _flag("IFLA_BRPORT_MCAST_TO_UCAST"),
-    "neigh_suppress": _flag("IFLA_BRPORT_NEIGH_SUPPRESS"),
-    "isolated": _flag("IFLA_BRPORT_ISOLATED"),
+    "mcast_to_unicast": _switch("IFLA_BRPORT_MCAST_TO_UCAST"),
+    "neigh_suppress": _switch("IFLA_BRPORT_NEIGH_SUPPRESS"),
+    "isolated": _switch("IFLA_BRPORT_ISOLATED"),
 }

@@ -339,6 +339,7 @@ def deletions(numbers: list[int], group: int) -> list[nl.Request]:
 
 # ---- ops -> iproute2 ----------------------------------------------------------------------------------------------
 
+_OWN = "$$"  # the shell's PID stands for the namespace that it is in
 _LATER = ("master", "alias", "addrgenmode", "group", *FLAGS)
 
 
@@ -348,7 +349,7 @@ def commands(op: Op) -> list[str]:
     if op.action == "delete":
         return [command("ip", netns, "link del", name)]
     if op.action == "move":
-        return [command("ip", op.fields["move_from"], "link set", name, "netns", netns or 1)]
+        return [command("ip", op.fields["move_from"], "link set", name, "netns", netns or _OWN)]
     if op.action == "change":
         return _set_commands(netns, name, op.fields, op.have.get("kind", ""))
     kind = op.fields["kind"]
@@ -358,7 +359,7 @@ def commands(op: Op) -> list[str]:
         (other,) = op.also
         line += ["peer name", other.key.ident[0], *_creation_words(other.fields)]
         if other.key.netns != netns:
-            line += ["netns", other.key.netns or 1]
+            line += ["netns", other.key.netns or _OWN]
     else:
         line += _own_words(kind, own)
     found = [command("ip", netns, *line)]

@@ -100,8 +100,9 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
     if op.action == "delete":
         return [nl.Request(nl.RTM_DELNEIGH, header, attrs)]
     attrs["NDA_PROTOCOL"] = fields.get("proto", MARK_PROTO)
+    # a proxy entry that is not permanent goes when the carrier does (pneigh_ifdown_and_unlock)
+    header["state"] = STATES[fields.get("state", "permanent")]
     if not proxy:
-        header["state"] = STATES[fields.get("state", "permanent")]
         attrs["NDA_LLADDR"] = fields.get("lladdr")
     # replace: an entry that the kernel learned for this address may be there already
     return [nl.Request(nl.RTM_NEWNEIGH, header, attrs, nl.NLM_F_CREATE | nl.NLM_F_REPLACE)]

@@ -111,16 +111,14 @@ def load(data: dict[str, Any]) -> dict[str, Any]:
 
 def dump(fields: dict[str, Any], attrs: dict[str, Any]) -> dict[str, Any]:
     """Put what does not follow the table: IPv6 end points, the inherited ttl."""
+    six = any(":" in fields.get(option, "") for option in _FAMILY)
     for option, attribute in _FAMILY.items():
-        if ":" in fields.get(option, ""):
+        if option in fields:
             del attrs[FIELDS[option].nla]
-            attrs[attribute] = fields[option]
+            attrs[attribute if six else FIELDS[option].nla] = fields[option] or ("::" if six else "0.0.0.0")
     if fields.get("ttl") == "inherit":
         del attrs["IFLA_VXLAN_TTL"]
         attrs["IFLA_VXLAN_TTL_INHERIT"] = True
-    for option in ("remote", "local"):
-        if fields.get(option) == "":
-            attrs.pop(FIELDS[option].nla, None)
     return attrs
 
 

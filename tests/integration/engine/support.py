@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -33,8 +34,8 @@ def sh(*command: str, check: bool = True) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=check).stdout
 
 
-@pytest.fixture
-def lab() -> Iterator[None]:
+@contextmanager
+def own_network() -> Iterator[None]:
     """A network of its own, a /run of its own, a /sys that shows this network; all gone with the test."""
     before = [os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("net", "mnt")]
     folder = os.getcwd()
@@ -53,9 +54,16 @@ def lab() -> Iterator[None]:
         os.chdir(folder)  # entering a mount namespace goes to its root
 
 
+@pytest.fixture
+def lab() -> Iterator[None]:
+    """own_network() for the length of a test."""
+    with own_network():
+        yield
+
+
 # Comes and goes by itself, or is a counter: no state that anybody configured.
 _TRANSIENT = {
-    "operstate", "ifindex", "link_index", "link_netnsid", "link_netns", "linkmode", "stats64", "carrier_changes", "valid_life_time",
+    "operstate", "qdisc", "tso_max_size", "tso_max_segs", "ifindex", "link_index", "link_netnsid", "link_netns", "linkmode", "stats64", "carrier_changes", "valid_life_time",
     "preferred_life_time", "tentative", "dynamic", "root_id", "bridge_id", "timer", "hello_timer", "tcn_timer",
     "topology_change_timer", "gc_timer", "used", "confirmed", "updated", "probes", "refcnt", "port_id", "port_no",
     "designated_port", "designated_bridge", "designated_root", "designated_cost", "hold_timer", "message_age_timer",
@@ -67,6 +75,8 @@ _TRANSIENT = {
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         found = {key: _plain(inner) for key, inner in value.items() if key not in _TRANSIENT}
+        for number in ("id", "no"):  # of a bridge port: in the order in which the ports came
+            found.get("info_slave_data", {}).pop(number, None)
         if "flags" in found and isinstance(found["flags"], list):
             found["flags"] = sorted(set(found["flags"]) - {"LOWER_UP", "NO-CARRIER", "M-DOWN", "linkdown"})
         return found
@@ -107,6 +117,25 @@ def state(with_ifindex: bool = False) -> dict[str, Any]:
         if with_ifindex:
             found[name]["ifindex"] = {link["ifname"]: link["ifindex"] for link in links}
     return found
+
+
+def unlike(before: Any, after: Any, path: str = "") -> list[str]:
+    """Where two states differ, a line each."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            line
+            for key in sorted(set(before) | set(after), key=str)
+            for line in unlike(before.get(key), after.get(key), f"{path}/{key}")
+        ]
+    if isinstance(before, list) and isinstance(after, list):
+        if all("ifname" in one for one in before + after if isinstance(one, dict)) and path.endswith("links"):
+            return unlike({one["ifname"]: one for one in before}, {one["ifname"]: one for one in after}, path)
+        gone = [one for one in before if one not in after]
+        come = [one for one in after if one not in before]
+        if len(gone) == len(come) == 1:
+            return unlike(gone[0], come[0], f"{path}[]")
+        return [f"{path}: - {one}" for one in gone] + [f"{path}: + {one}" for one in come]
+    return [] if before == after else [f"{path}: {before!r} -> {after!r}"]
 
 
 def kernel_has(kind: str) -> bool:
