@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import Any
 
 from . import _netlink as nl
-from ._kinds import KINDS, chain, link, netns, sysctl
+from ._kinds import KINDS, chain, link, netns
 from ._model import Key, Object, Op, Problem
 from ._netns import Namespaces
 from ._plan import Plan, Rules, plan, restoration
@@ -150,31 +150,20 @@ class Run:
     def prepare(self, want: Mapping[Key, Object], gone: Iterable[Key], rules: Rules, have: Have) -> tuple[Have, Plan]:
         """Plan. Where something will be torn down, look again at all that may be torn down with it, and plan again."""
         first = plan(want, gone, have, rules)
-        if not self._widen(first, have):
+        if not self._widen(first):
             return have, first
         have = self.look()
         return have, plan(want, gone, have, rules)
 
-    def _widen(self, first: Plan, have: Have) -> bool:
+    def _widen(self, first: Plan) -> bool:
         """Add to the scope what a way back needs to know; whether there was anything to add."""
-        links = [op.key for op in first.ops if op.key.kind == "link" and op.action in ("delete", "move", "change")]
-        links += [key for key in first.dragged if key.kind == "link"]
-        deleted = [op for op in first.ops if op.key.kind in ("link", "netns") and op.action != "create"]
-        wanted_kinds = DUMPED if deleted or links else set()
-        parameters: list[Key] = []
-        gone_namespaces = {str(op.key.ident[0]) for op in first.ops if op.key.kind == "netns" and op.action == "delete"}
-        torn = {op.key for op in first.ops if op.key.kind == "link" and op.action in ("delete", "move")}
-        torn |= {key for key in first.dragged if key.kind == "link"}
-        for key in torn:
-            # what is in a namespace that goes lives on with it, behind its descriptor, unless its peer is deleted
-            if key in have.objects and not (key.netns in gone_namespaces and have.objects[key].fields["kind"] != "veth"):
-                with self.namespaces.entered(key.netns):
-                    parameters += [sysctl.key(key.netns, name) for name in sysctl.of_link(key.ident[0])]
-        known = self.scope.links
-        if wanted_kinds <= self.scope.kinds and torn <= known and not parameters:
+        torn = [op.key for op in first.ops if op.key.kind in ("link", "netns") and op.action != "create"]
+        torn += [key for key in first.dragged if key.kind == "link"]
+        links = [key for key in torn if key.kind == "link"]
+        if not torn or (DUMPED <= self.scope.kinds and self.scope.links.issuperset(links)):
             return False
-        self.scope.kinds |= wanted_kinds
-        self.scope.add([*torn, *parameters])
+        self.scope.kinds |= DUMPED
+        self.scope.add(links)
         return True
 
     # ---- forward

@@ -246,7 +246,7 @@ def _words(one: Object) -> dict[str, Any]:
     table = table_of(one)
     found: dict[str, Any] = {}
     for option, value in one.fields.items():
-        if value is None or option in ("group", "move_from"):
+        if value is None or option in ("group", "move_from") or option.startswith("conf."):
             continue
         if option == "peer" and isinstance(value, tuple):
             found[option] = {"name": value[1], "netns": value[0]}

@@ -330,13 +330,19 @@ def _decode_nexthops(data: memoryview, wanted: frozenset[str]) -> Iterator[dict[
         at += _pad(size)
 
 
-def _decode_af_spec(data: memoryview) -> dict[str, int]:
+def _decode_af_spec(data: memoryview) -> dict[str, Any]:
+    """How IPv6 makes link-local addresses, and the parameters of net/ipv4/conf/LINK and net/ipv6/conf/LINK as arrays
+    of numbers, in the order of include/uapi/linux/ip.h and ipv6.h."""
+    found: dict[str, Any] = {}
     for family, inner in _attributes(data):
-        if family == socket.AF_INET6:
-            for number, payload in _attributes(inner):
-                if number == 8:
-                    return {"addrgenmode": payload[0]}
-    return {}
+        for number, payload in _attributes(inner):
+            if family == socket.AF_INET and number == 1:  # IFLA_INET_CONF
+                found["ipv4"] = bytes(payload)
+            elif family == socket.AF_INET6 and number == 2:  # IFLA_INET6_CONF
+                found["ipv6"] = bytes(payload)
+            elif family == socket.AF_INET6 and number == 8:
+                found["addrgenmode"] = payload[0]
+    return found
 
 
 def encode(request: Request, sequence: int, flags: int = 0) -> bytes:

@@ -293,6 +293,7 @@ class _Planner:
                 if value not in (None, "") and not (option.startswith("port.") and not have.fields.get("master")):
                     one.fields[option] = value
         one.fields["group"] = MARK_GROUP
+        one.fields.update(_parameters(have))
 
     def _reasons(self, one: Object, have: Object) -> list[str]:
         kind = one.fields.get("kind")
@@ -333,21 +334,24 @@ class _Planner:
     def _drag(self) -> None:
         """Follow what the kernel removes along with doomed links and namespaces."""
         self.uppers: dict[str, list[Object]] = defaultdict(list)
+        inside: dict[str, list[Object]] = defaultdict(list)
         for key, have in self.have.objects.items():
+            inside[key.netns].append(have)
             if key.kind == "link" and have.fields["kind"] in ("vxlan", "vlan", "macvlan", "macvtap", "ipvlan"):
                 self.uppers[key.netns].append(have)
         for key in [key for key in self.doomed if key.kind == "netns"]:
-            self._drag_netns(str(key.ident[0]))
+            self._drag_netns(str(key.ident[0]), inside[str(key.ident[0])])
         self._drag_along([key for key in self.doomed if key.kind == "link" and key not in self.want])
         for_good = set(self.dragged)
         self._drag_along([key for key in self.doomed if key.kind == "link" and key in self.want])
         self.returning = [key for key in self.dragged if key not in for_good]
 
-    def _drag_netns(self, name: str) -> None:
+    def _drag_netns(self, name: str, inside: list[Object]) -> None:
         """All that is in a namespace goes with it, but for a link that moves out of it before."""
         leaving = {key.ident[0] for key, source in self.movers.items() if source == name}
-        for key, found in self.have.objects.items():
-            if key.netns != name or key.ident[0] in leaving:
+        for found in inside:
+            key = found.key
+            if key.ident[0] in leaving:
                 continue
             self.dragged[key] = None
             peer = found.fields.get("peer") if key.kind == "link" else None
@@ -493,7 +497,7 @@ class _Planner:
         self._create_link(position, one, made, waiting)
 
     def _create_link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
-        key, fields = one.key, {o: v for o, v in one.fields.items() if o != "move_from" and v != ""}
+        key, fields = one.key, {o: v for o, v in one.fields.items() if o != "move_from" and v != "" and not o.startswith("conf.")}
         module = LINK_KINDS[fields["kind"]]
         if not self.rules.checked and getattr(module, "BARE_PUT_BACK", False):
             fields = {option: value for option, value in fields.items() if option not in module.FIELDS}
@@ -505,7 +509,7 @@ class _Planner:
                 return
             other = self.want[link.key(*fields["peer"])]
             made.add(other.key)
-            rest = {o: v for o, v in other.fields.items() if o not in ("kind", "peer", "move_from") and v != ""}
+            rest = {o: v for o, v in other.fields.items() if o not in ("kind", "peer", "move_from") and v != "" and "conf." not in o}
             at_once = {o: v for o, v in rest.items() if o in link.PEER_AT_CREATION}
             fresh = {"arp": True, "multicast": True, "addrgenmode": "eui64"}
             afterwards = {
@@ -538,6 +542,7 @@ class _Planner:
         table = link.table(have.fields["kind"])
         changed = differences(one.fields, have.fields, table)
         changed.pop("peer", None)
+        self._put_parameters_back(position, one, have)
         owned = self._owned(have)
         adopted = self.rules.checked and self.rules.adopt and one.fields.get("kind") and have.fields.get("group") != MARK_GROUP
         if one.fields.get("kind") and not owned and one.key.ident[0] not in FALLBACKS:
@@ -550,6 +555,17 @@ class _Planner:
         for stage, fields in ((0, changed), (1, master), (3, up)):
             if fields:
                 self._stage(position, one.key, stage, Op("change", one.key, fields, have.fields))
+
+    def _put_parameters_back(self, position: int, one: Object, have: Object) -> None:
+        """A link that is back has the parameters of a new one: those that it had before are written again."""
+        name = one.key.ident[0]
+        for family in ("ipv4", "ipv6"):
+            before, now = one.fields.get(f"conf.{family}"), have.fields.get(f"conf.{family}")
+            if before is None or now is None:
+                continue
+            for parameter in sysctl.of_link(one.key.netns, name, family, before, now):
+                if parameter.key not in self.want:
+                    self._stage(position, one.key, 2, Op("change", parameter.key, parameter.fields))
 
     def _stage(self, position: int, key: Key, stage: int, op: Op) -> None:
         self._add((4, self.place.get(key.netns, len(self.place)), stage, position), op)
@@ -611,7 +627,11 @@ def _creatable(have: Object) -> dict[str, Any]:
         for option, value in have.fields.items()
         if option in table and value is not None and not (option.startswith("port.") and not have.fields.get("master"))
     }
-    return {"kind": have.fields["kind"], **found}
+    return {"kind": have.fields["kind"], **found, **_parameters(have)}
+
+
+def _parameters(have: Object) -> dict[str, Any]:
+    return {option: value for option, value in have.fields.items() if option.startswith("conf.")}
 
 
 def _automatic(have: Object) -> bool:
@@ -643,4 +663,5 @@ def restoration(before: Have, touched: Iterable[Key]) -> tuple[dict[Key, Object]
 
 
 def _restorable(have: Object) -> dict[str, Any]:
-    return {option: value for option, value in have.fields.items() if option in link.GENERIC and value is not None}
+    found = {option: value for option, value in have.fields.items() if option in link.GENERIC and value is not None}
+    return {**found, **_parameters(have)}

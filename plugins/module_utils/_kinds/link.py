@@ -198,6 +198,9 @@ def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Ob
     spec = message.get("IFLA_AF_SPEC", {})
     if "addrgenmode" in spec:
         fields["addrgenmode"] = ATTRIBUTES["addrgenmode"].load(spec["addrgenmode"])
+    for family in ("ipv4", "ipv6"):
+        if family in spec:
+            fields[f"conf.{family}"] = spec[family]
     for option, (bit, meaning) in FLAGS.items():
         fields[option] = bool(message["flags"] & bit) == meaning
     if kind in _kinds:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -73,30 +74,35 @@ def read(netns: str, names: Iterable[str]) -> list[Object]:
     return found
 
 
-def of_link(link: str) -> list[str]:
-    """The parameters that go with a link and would not come back with it: writable, and not as a new link has them.
+# Positions in the arrays that a link's own message carries (include/uapi/linux/ip.h, ipv6.h); what the kernel does
+# not let anybody write, and what follows the link itself (mtu), is left out.
+_OF_LINK = {
+    "ipv4": {
+        0: "forwarding", 2: "proxy_arp", 3: "accept_redirects", 4: "secure_redirects", 5: "send_redirects",
+        6: "shared_media", 7: "rp_filter", 8: "accept_source_route", 9: "bootp_relay", 10: "log_martians", 11: "tag",
+        12: "arp_filter", 13: "medium_id", 14: "disable_xfrm", 15: "disable_policy", 16: "force_igmp_version",
+        17: "arp_announce", 18: "arp_ignore", 19: "promote_secondaries", 20: "arp_accept", 21: "arp_notify",
+        22: "accept_local", 23: "src_valid_mark", 24: "proxy_arp_pvlan", 25: "route_localnet",
+        28: "ignore_routes_with_linkdown", 29: "drop_unicast_in_l2_multicast", 30: "drop_gratuitous_arp",
+        31: "bc_forwarding", 32: "arp_evict_nocarrier",
+    },
+    "ipv6": {
+        0: "forwarding", 1: "hop_limit", 3: "accept_ra", 4: "accept_redirects", 5: "autoconf", 6: "dad_transmits",
+        7: "router_solicitations", 10: "use_tempaddr", 17: "accept_ra_defrtr", 18: "accept_ra_pinfo", 22: "proxy_ndp",
+        24: "accept_source_route", 26: "disable_ipv6", 27: "accept_dad",
+    },
+}  # fmt: skip
 
-    Asked in the namespace that the thread is in.
-    """
+
+def of_link(netns: str, link: str, family: str, want: bytes, have: bytes) -> list[Object]:
+    """The parameters of a link that are otherwise than they shall be, from the arrays of its two messages."""
     found = []
-    for tree in ("ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh"):
-        folder = f"{ROOT}/net/{tree}"
-        try:
-            entries = sorted(os.listdir(f"{folder}/{link}"))
-        except OSError:
-            continue
-        found += [f"net/{tree}/{link}/{entry}" for entry in entries if entry != "mtu" and _stands_out(folder, link, entry)]
+    for position, name in _OF_LINK[family].items():
+        part = slice(4 * position, 4 * position + 4)
+        if len(have) >= part.stop and len(want) >= part.stop and want[part] != have[part]:
+            value = int.from_bytes(want[part], sys.byteorder, signed=True)
+            found.append(Object(key(netns, f"net/{family}/conf/{link}/{name}"), {"value": str(value)}))
     return found
-
-
-def _stands_out(folder: str, link: str, entry: str) -> bool:
-    try:
-        if not os.stat(f"{folder}/{link}/{entry}").st_mode & 0o200:
-            return False
-        with open(f"{folder}/{link}/{entry}", "rb") as mine, open(f"{folder}/default/{entry}", "rb") as usual:
-            return mine.read() != usual.read()
-    except OSError:
-        return False
 
 
 def device(key_: Key) -> str:
