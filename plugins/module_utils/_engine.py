@@ -119,20 +119,27 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
             raise Refused(_once(problems))
         if options.check:
             return _result(plan, have, have, want, have.warnings)
-        _note(ledger, options.name, plan, have, want, restored)
+        _note(ledger, options, plan, have, want, restored)
         return _change(transaction, plan, have, want, ledger)
     finally:
         transaction.close()
 
 
-def _note(ledger: Ledger, name: str, plan: Plan, have: Have, want: Want, restored: set[Key]) -> None:
-    """Into the ledger: what is made, and what is changed with what it was before."""
+def _note(ledger: Ledger, options: Options, plan: Plan, have: Have, want: Want, restored: set[Key]) -> None:
+    """Into the ledger: what is made, what is changed with what it was before, what is shared, what is adopted."""
     touched = plan.touched()
-    changed = {
-        key: before_of(one, have) for key, one in want.objects.items() if key in touched and key not in restored
-    }
-    created = {key: None for key in _created(plan) if key in want.objects}  # what is put back is not the description's
-    ledger.note(name, {**changed, **created}, have)
+    created = _created(plan)
+    noted: dict[Key, Any] = {}
+    for key, one in want.objects.items():
+        if key in restored:
+            continue
+        if key in created:
+            noted[key] = None
+        elif key in touched or ledger.holds(key):
+            noted[key] = before_of(one, have)
+        elif key.kind == "netns" and options.adopt:
+            noted[key] = {}
+    ledger.note(options.name, noted, have)
 
 
 def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger) -> Result:
@@ -152,12 +159,12 @@ def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger
     return _result(plan, have, after, want, after.warnings)
 
 
-def _created(plan: Plan) -> dict[Key, None]:
-    found: dict[Key, None] = {}
+def _created(plan: Plan) -> set[Key]:
+    found: set[Key] = set()
     for op in plan.ops:
         if op.action == "create" and op.key.kind != "sysctl" and not op.have:
-            found[op.key] = None
-            found.update((other.key, None) for other in op.also)
+            found.add(op.key)
+            found.update(other.key for other in op.also)
     return found
 
 
@@ -170,7 +177,7 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
     made, restored = set(), set()
     for key in sorted(keys, key=lambda key: key.kind != "netns"):  # what is in a namespace that goes, goes with it
         last, before = ledger.release(name, key)
-        if not last:
+        if not last or before == {}:
             want.gone.pop(key, None)
         elif before is None:
             if key in have.objects and _still_ours(have.objects[key]):

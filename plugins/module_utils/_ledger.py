@@ -107,8 +107,13 @@ class Ledger:
                     del held[key]
 
     def owns(self, key: Key) -> bool:
-        """Whether any description made this object."""
-        return any(key in held and held[key]["before"] is None for held in self.entries.values())
+        """Whether any description made this object, or adopted it (which only a namespace needs: links have a mark)."""
+        entries = [held[key] for held in self.entries.values() if key in held]
+        return any(entry["before"] is None or key.kind == "netns" for entry in entries)
+
+    def holds(self, key: Key) -> bool:
+        """Whether any description made or changed this object."""
+        return any(key in held for held in self.entries.values())
 
     def keys(self, name: str) -> list[Key]:
         """What a description holds."""

@@ -52,6 +52,9 @@ class Plan(NamedTuple):
             found.update(other.key for other in op.also)
             if op.action == "move":
                 found.add(link.key(op.fields["move_from"], op.key.ident[0]))
+            # a bridge takes its MAC address and MTU from its ports
+            masters = {op.fields.get("master"), op.have.get("master")} - {None, ""}
+            found.update(link.key(op.key.netns, name) for name in masters)
         return found
 
 
@@ -89,6 +92,7 @@ class _Planner:
         self.doomed: dict[Key, None] = {}  # links and namespaces that are deleted
         self.dragged: dict[Key, None] = {}  # what the kernel removes along with them
         self.refused: set[Key] = set()
+        self.kept: dict[Key, set[str]] = {}  # options of a link that is made anew that nobody stated
         self.movers: dict[Key, str] = {}  # links that come from another namespace
         self.ops: list[tuple[tuple[Any, ...], Op]] = []
         self.place = {where: n for n, where in enumerate(dict.fromkeys(key.netns for key in want))}
@@ -292,6 +296,7 @@ class _Planner:
                     continue
                 if value not in (None, "") and not (option.startswith("port.") and not have.fields.get("master")):
                     one.fields[option] = value
+                    self.kept.setdefault(one.key, set()).add(option)
         one.fields["group"] = MARK_GROUP
         one.fields.update(_parameters(have))
 
@@ -382,7 +387,12 @@ class _Planner:
         recreated = {key for key in self.doomed if key.kind == "link" and key in self.want}
         if not recreated:
             return
-        returning = set(self.returning)
+        lost = {key for key in self.returning if self._replaced_peer(key)}
+        returning = {
+            key
+            for key in self.returning
+            if key not in lost and not any(link.key(key.netns, name) in lost for name in devices_of(self.have.objects[key]))
+        }
         for key in [*self.returning, *self.have.objects]:
             have = self.have.objects[key]
             if key in self.gone or key in self.doomed:
@@ -405,6 +415,14 @@ class _Planner:
                         self.have.objects[key].fields.pop(option)
             elif key in returning and key not in self.want and not _automatic(have) and not self._default_remote(have):
                 self.want[key] = have
+
+    def _replaced_peer(self, key: Key) -> bool:
+        """Whether a veth's end goes for good: the other end is made anew with another peer."""
+        peer = self.have.objects[key].fields.get("peer") if key.kind == "link" else None
+        other = self.want.get(link.key(*peer)) if peer else None
+        if other is None or key in self.want:
+            return False
+        return bool(other.fields.get("kind") != "veth" or link.key(*other.fields.get("peer", (None, None))) != key)
 
     def _default_remote(self, have: Object) -> bool:
         """Whether an FDB entry is the one that a VXLAN makes of its own `remote`."""
@@ -499,8 +517,9 @@ class _Planner:
     def _create_link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
         key, fields = one.key, {o: v for o, v in one.fields.items() if o != "move_from" and v != "" and not o.startswith("conf.")}
         module = LINK_KINDS[fields["kind"]]
-        if not self.rules.checked and getattr(module, "BARE_PUT_BACK", False):
-            fields = {option: value for option, value in fields.items() if option not in module.FIELDS}
+        if getattr(module, "BARE_PUT_BACK", False):
+            later_on = self.kept.get(key, set()) if self.rules.checked else set(module.FIELDS)
+            fields = {o: v for o, v in fields.items() if not (o in module.FIELDS and o in later_on)}
         also: tuple[Object, ...] = ()
         later: list[tuple[Key, dict[str, Any]]] = []
         if fields["kind"] == "veth":

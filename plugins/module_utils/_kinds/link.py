@@ -313,21 +313,22 @@ def _peer(op: Op, index: Any) -> dict[str, Any]:
 
 def _change(link: Key, fields: Mapping[str, Any], have: Mapping[str, Any], index: Any, kind: str) -> list[nl.Request]:
     netns, name = link.netns, link.ident[0]
-    header = {"index": index.number(netns, name), **_flags(fields)}
-    attrs = _attributes(fields, netns, index)
+    number = index.number(netns, name)
+    found = []
     module = _kinds.get(kind)
     own = {option: value for option, value in fields.items() if module and option in module.FIELDS}
     if own:
         stated = {**{o: have[o] for o in module.FIELDS if o in have}, **own} if module.WHOLE else own
-        # data without a kind is acknowledged and ignored
-        attrs["IFLA_LINKINFO"] = {"IFLA_INFO_KIND": kind, "IFLA_INFO_DATA": _data(kind, stated, netns, index)}
-    found = []
-    if attrs or "change" in header:
-        found.append(nl.Request(nl.RTM_NEWLINK, header, attrs))
+        # data without a kind is acknowledged and ignored; a VXLAN refuses its data beside an mtu: two messages
+        info = {"IFLA_INFO_KIND": kind, "IFLA_INFO_DATA": _data(kind, stated, netns, index)}
+        found.append(nl.Request(nl.RTM_NEWLINK, {"index": number}, {"IFLA_LINKINFO": info}))
+    attrs, flags = _attributes(fields, netns, index), _flags(fields)
+    if attrs or flags:
+        found.append(nl.Request(nl.RTM_NEWLINK, {"index": number, **flags}, attrs))
     port = {f.nla: f.dump(fields[option]) for option, f in _port.items() if option in fields}
     if port:  # after the master is set: it is the master that takes them
         info = {"IFLA_INFO_SLAVE_KIND": "bridge", "IFLA_INFO_SLAVE_DATA": port}
-        found.append(nl.Request(nl.RTM_NEWLINK, {"index": header["index"]}, {"IFLA_LINKINFO": info}))
+        found.append(nl.Request(nl.RTM_NEWLINK, {"index": number}, {"IFLA_LINKINFO": info}))
     return found
 
 
