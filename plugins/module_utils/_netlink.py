@@ -163,7 +163,8 @@ class _Table:
         for position, entry in enumerate(cls.nla_map):
             # (name, type), or (number, name, type[, init])
             number, name, kind = (position, *entry[:2]) if isinstance(entry[0], str) else entry[:3]
-            self._add(name, number, kind)
+            if not name.endswith("_PAD"):  # padding: no bytes, whatever type it is said to have
+                self._add(name, number, kind)
         for name, (number, kind) in _ADDED.get(cls.__name__, {}).items():
             self._add(name, number, kind)
         self.header = _header(cls)
