@@ -160,7 +160,7 @@ class Run:
         torn = [op.key for op in first.ops if op.key.kind in ("link", "netns") and op.action != "create"]
         torn += [key for key in first.dragged if key.kind == "link"]
         links = [key for key in torn if key.kind == "link"]
-        if not torn or (DUMPED <= self.scope.kinds and self.scope.links.issuperset(links)):
+        if not torn or (self.scope.kinds >= DUMPED and self.scope.links.issuperset(links)):
             return False
         self.scope.kinds |= DUMPED
         self.scope.add(links)
@@ -307,7 +307,7 @@ class Run:
             if numbers:
                 errors = channel.change(link.deletions(numbers, group))
                 if errors:
-                    position = min(min(errors), len(batch) - 1)
+                    position = min(*errors, len(batch) - 1)
                     raise ApplyError(batch[position], str(errors[min(errors)]))
 
     # ---- back
@@ -373,7 +373,9 @@ def probe(namespaces: Namespaces, kinds: Iterable[str]) -> list[Problem]:
             errors = channel.change([nl.Request(nl.RTM_NEWLINK, {}, attrs, nl.NLM_F_CREATE | nl.NLM_F_EXCL)])
             if errors and errors[0].code == errno.EOPNOTSUPP:
                 option = names.get(kind, "")
-                found.append(Problem(f"link kind {kind}", f"this kernel ({os.uname().release}) has no {kind} ({option})"))
+                found.append(
+                    Problem(f"link kind {kind}", f"this kernel ({os.uname().release}) has no {kind} ({option})")
+                )
             elif not errors:
                 # its module is loaded now: a second try must not meet the name of the first
                 channel.change([nl.Request(nl.RTM_DELLINK, {}, {"IFLA_IFNAME": "probe"})])

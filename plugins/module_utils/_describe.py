@@ -44,9 +44,8 @@ def describe(description: Mapping[str, Any], namespaces: Namespaces) -> Want:
         if not isinstance(entries, list):
             want.problems.append(Problem(section, "is not a list"))
             continue
-        for number, entry in enumerate(entries, 1):
-            if isinstance(entry, str) and kind is netns:
-                entry = {"name": entry}
+        for number, given in enumerate(entries, 1):
+            entry = {"name": given} if isinstance(given, str) and kind is netns else given
             if not isinstance(entry, Mapping):
                 want.problems.append(Problem(f"{section}[{number}]", f"{entry!r} is not a dictionary of options"))
                 continue

@@ -15,9 +15,9 @@ from . import _guard, _iptables
 from . import _netlink as nl
 from ._apply import ApplyError, Fault, Run, no_fault, probe
 from ._describe import Want, describe
-from ._kinds import LINK_KINDS, link
+from ._kinds import LINK_KINDS
 from ._ledger import Busy, Ledger, before_of, locked
-from ._model import Key, Object, Problem
+from ._model import MARK_GROUP, Key, Object, Problem
 from ._netns import Namespaces
 from ._plan import Plan, Rules, table_of
 from ._snapshot import Have, Scope
@@ -33,6 +33,9 @@ class Options(NamedTuple):
     allow_disconnect: bool = False
     check: bool = False
     lock_timeout: float = 30.0
+
+
+DEFAULTS = Options()
 
 
 class Result(NamedTuple):
@@ -65,7 +68,7 @@ class Failed(Exception):
         self.commands = commands
 
 
-def run(description: Mapping[str, Any], options: Options = Options(), fault: Fault = no_fault) -> Result:
+def run(description: Mapping[str, Any], options: Options = DEFAULTS, fault: Fault = no_fault) -> Result:
     """Bring the host to the description. Refused before anything is changed; Failed after it has been rolled back."""
     _require()
     _raise_descriptor_limit()
@@ -192,7 +195,7 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
 
 def _still_ours(have: Object) -> bool:
     """An unmarked link under a name of the ledger is somebody else's by now."""
-    return have.key.kind != "link" or have.fields.get("group") == link.MARK_GROUP
+    return have.key.kind != "link" or have.fields.get("group") == MARK_GROUP
 
 
 def _missing_tools(want: Want) -> list[Problem]:
@@ -286,7 +289,7 @@ _IDENT = {
 def _shown(have: Have, key: Key, want: Want) -> dict[str, Any]:
     """A stated object as it is now, or as it would be."""
     found = have.objects.get(key, want.objects[key])
-    shown = {"kind_of_object": key.kind, "netns": key.netns}
+    shown: dict[str, Any] = {"kind_of_object": key.kind, "netns": key.netns}
     shown.update({name: value for name, value in zip(_IDENT[key.kind], key.ident) if value not in ("", None)})
     if key.kind == "route":
         shown["family"] = "inet" if key.ident[0] == 2 else "inet6"

@@ -43,7 +43,9 @@ def locked(timeout: float) -> Iterator[None]:
             except OSError:
                 if time.monotonic() >= until:
                     file.seek(0)
-                    raise Busy(f"another run of linuxnet.lab on this host (PID {file.read().strip() or 'unknown'})") from None
+                    raise Busy(
+                        f"another run of linuxnet.lab on this host (PID {file.read().strip() or 'unknown'})"
+                    ) from None
                 time.sleep(_POLL)
         file.truncate(0)
         file.write(str(os.getpid()))
@@ -127,7 +129,7 @@ class Ledger:
                 continue
             others = [entries[key] for entries in self.entries.values() if key in entries]
             # another description was here first: what was before it is what was before
-            entry = dict(others[0]) if others else {"before": before}
+            entry: dict[str, Any] = dict(others[0]) if others else {"before": before}
             where = str(key.ident[0]) if key.kind == "netns" else key.netns
             entry["inode"] = have.inodes.get(where)
             held[key] = entry

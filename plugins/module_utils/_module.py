@@ -30,7 +30,12 @@ NETNS: dict[str, Any] = {"netns": {"type": "str"}}
 Describe = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
-def main(spec: Mapping[str, Any], describe: Describe, options: Callable[[dict[str, Any]], Options] | None = None, **kwargs: Any) -> None:
+def main(
+    spec: Mapping[str, Any],
+    describe: Describe,
+    options: Callable[[dict[str, Any]], Options] | None = None,
+    **kwargs: Any,
+) -> None:
     """Run a module: its parameters make a description, the engine does the rest."""
     module = AnsibleModule(argument_spec={**spec, **COMMON}, supports_check_mode=True, **kwargs)
     require_pyroute2(module)
@@ -41,7 +46,10 @@ def main(spec: Mapping[str, Any], describe: Describe, options: Callable[[dict[st
         result = run(describe(given), asked)
     except Refused as refused:
         module.fail_json(
-            msg=_refusal(refused), problems=[dict(problem._asdict()) for problem in refused.problems], changed=False, commands=[]
+            msg=_refusal(refused),
+            problems=[dict(problem._asdict()) for problem in refused.problems],
+            changed=False,
+            commands=[],
         )
     except Failed as failed:
         module.fail_json(
@@ -66,7 +74,8 @@ def require_pyroute2(module: Any) -> None:
             respawn_module(interpreter)
     module.fail_json(
         msg=missing_required_lib(
-            f"pyroute2 >= {nl.PYROUTE2_MINIMUM}", reason="to talk to the kernel; the role linuxnet.lab.prepare installs it"
+            f"pyroute2 >= {nl.PYROUTE2_MINIMUM}",
+            reason="to talk to the kernel; the role linuxnet.lab.prepare installs it",
         ),
         exception=nl.PYROUTE2_IMPORT_ERROR,
         changed=False,

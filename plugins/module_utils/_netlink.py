@@ -31,7 +31,7 @@ try:
     from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
     from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-    ifinfmsg.ifinfo.data_map["ipip"]  # noqa: B018 - absent before 0.7.2: too old is as good as missing
+    ifinfmsg.ifinfo.data_map["ipip"]
 except Exception:  # an old pyroute2 on a new Python fails with TypeError or AttributeError, not ImportError
     PYROUTE2_IMPORT_ERROR = traceback.format_exc()
 
@@ -149,7 +149,11 @@ _SPECIAL: dict[str, _Type] = {
 _ADDED: dict[str, dict[str, tuple[int, str]]] = {
     "ifaddrmsg": {"IFA_RT_PRIORITY": (9, "uint32"), "IFA_PROTO": (11, "uint8")},
     "ndmsg": {"NDA_SRC_VNI": (11, "uint32"), "NDA_PROTOCOL": (12, "uint8"), "NDA_NH_ID": (13, "uint32")},
-    "vxlan": {"IFLA_VXLAN_DF": (29, "uint8"), "IFLA_VXLAN_VNIFILTER": (30, "uint8"), "IFLA_VXLAN_LOCALBYPASS": (31, "uint8")},
+    "vxlan": {
+        "IFLA_VXLAN_DF": (29, "uint8"),
+        "IFLA_VXLAN_VNIFILTER": (30, "uint8"),
+        "IFLA_VXLAN_LOCALBYPASS": (31, "uint8"),
+    },
 }
 
 
@@ -282,7 +286,9 @@ def _attributes(data: memoryview) -> Iterator[tuple[int, memoryview]]:
         at += _pad(size)
 
 
-def _decode_nest(table: _Table, data: memoryview, wanted: frozenset[str], link_kind: str | None = None) -> dict[str, Any]:
+def _decode_nest(
+    table: _Table, data: memoryview, wanted: frozenset[str], link_kind: str | None = None
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for number, payload in _attributes(data):
         name, kind = table.by_number.get(number, ("", ""))
@@ -392,7 +398,9 @@ class Channel:
     def __exit__(self, *_exc: object) -> None:
         self.socket.close()
 
-    def dump(self, request: Request, wanted: Iterable[str], keep: Callable[[memoryview], bool] | None = None) -> list[dict[str, Any]]:
+    def dump(
+        self, request: Request, wanted: Iterable[str], keep: Callable[[memoryview], bool] | None = None
+    ) -> list[dict[str, Any]]:
         """All objects that the kernel lists; `keep` looks at the raw message first (cheaper than decoding it).
 
         A dump that the kernel marks as interrupted is inconsistent and asked for again, 20 times at the most.

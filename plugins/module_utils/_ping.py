@@ -25,7 +25,7 @@ class Probe(NamedTuple):
 
     dst: str
     netns: str = ""
-    count: int = 3
+    requests: int = 3
     interval: float = 0.2
     size: int = 56  # bytes of payload: what goes over the wire is 28 more (IPv4)
     df: bool = False  # do not fragment, and do not let the host do it
@@ -35,7 +35,7 @@ class Probe(NamedTuple):
 
 def arguments(probe: Probe) -> list[str]:
     """The command line."""
-    found = ["ping", "-n", "-c", str(probe.count), "-i", f"{probe.interval:g}", "-s", str(probe.size)]
+    found = ["ping", "-n", "-c", str(probe.requests), "-i", f"{probe.interval:g}", "-s", str(probe.size)]
     found += ["-W", str(probe.timeout)]
     found += ["-M", "do"] if probe.df else []
     found += ["-I", probe.source] if probe.source else []

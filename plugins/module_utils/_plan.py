@@ -32,6 +32,9 @@ class Rules(NamedTuple):
     checked: bool = True  # False in rollback and verification: whose it is has been settled
 
 
+CHECKED = Rules()
+
+
 class Plan(NamedTuple):
     """Ops in order, reasons not to carry them out, and the keys that go along without an op of their own."""
 
@@ -53,12 +56,12 @@ class Plan(NamedTuple):
             if op.action == "move":
                 found.add(link.key(op.fields["move_from"], op.key.ident[0]))
             # a bridge takes its MAC address and MTU from its ports
-            masters = {op.fields.get("master"), op.have.get("master")} - {None, ""}
-            found.update(link.key(op.key.netns, name) for name in masters)
+            masters = (op.fields.get("master"), op.have.get("master"))
+            found.update(link.key(op.key.netns, name) for name in masters if name)
         return found
 
 
-def plan(want: Mapping[Key, Object], gone: Iterable[Key], have: Have, rules: Rules = Rules()) -> Plan:
+def plan(want: Mapping[Key, Object], gone: Iterable[Key], have: Have, rules: Rules = CHECKED) -> Plan:
     """The ops that lead from what the kernel has to what is wanted; an empty list where there is nothing to do."""
     copied = {key: Object(key, dict(one.fields)) for key, one in want.items()}
     return _Planner(copied, gone, have.copy(), rules).plan()
@@ -120,7 +123,9 @@ class _Planner:
         return {
             key: None
             for key, have in self.have.objects.items()
-            if key.kind == "link" and have.fields["master"] and link.key(key.netns, have.fields["master"]) in self.doomed
+            if key.kind == "link"
+            and have.fields["master"]
+            and link.key(key.netns, have.fields["master"]) in self.doomed
         }
 
     # ---- what is refused
@@ -235,7 +240,9 @@ class _Planner:
             if key.kind == "link" and not self._deletable(have):
                 continue
             if not self._owned(have):
-                self._problem(key, "was not made by linuxnet.lab, so it stays; say adopt: true to remove it all the same")
+                self._problem(
+                    key, "was not made by linuxnet.lab, so it stays; say adopt: true to remove it all the same"
+                )
                 continue
             self.doomed[key] = None
 
@@ -243,7 +250,10 @@ class _Planner:
         name = have.key.ident[0]
         if name in FALLBACKS:
             if self.rules.checked:
-                self._problem(have.key, f"{name} is the fallback device that the kernel keeps in each namespace: it cannot be deleted")
+                self._problem(
+                    have.key,
+                    f"{name} is the fallback device that the kernel keeps in each namespace: it cannot be deleted",
+                )
             return False
         if not have.fields["kind"]:
             if self.rules.checked:
@@ -280,7 +290,7 @@ class _Planner:
         """One end is missing, the other end is there with another peer."""
         peer = one.fields.get("peer")
         other = self.have.objects.get(link.key(*peer)) if peer else None
-        if other is None or other.key in self.doomed or one.key in self.movers:
+        if peer is None or other is None or other.key in self.doomed or one.key in self.movers:
             return
         if other.key in self.want:
             return  # said for that end
@@ -391,7 +401,8 @@ class _Planner:
         returning = {
             key
             for key in self.returning
-            if key not in lost and not any(link.key(key.netns, name) in lost for name in devices_of(self.have.objects[key]))
+            if key not in lost
+            and not any(link.key(key.netns, name) in lost for name in devices_of(self.have.objects[key]))
         }
         for key in [*self.returning, *self.have.objects]:
             have = self.have.objects[key]
@@ -404,7 +415,9 @@ class _Planner:
                     elif have.fields["kind"] in link.known_kinds():
                         self.want[key] = Object(key, _creatable(have))
                     else:
-                        self._problem(key, f"would go with what is created anew, and a {have.fields['kind']} cannot be put back")
+                        self._problem(
+                            key, f"would go with what is created anew, and a {have.fields['kind']} cannot be put back"
+                        )
                 elif have.fields.get("master") and link.key(key.netns, have.fields["master"]) in recreated:
                     stated = self.want.setdefault(key, Object(key, {}))
                     stated.fields.setdefault("master", have.fields["master"])
@@ -479,7 +492,9 @@ class _Planner:
                 if self._missing(key):
                     self._add((0, position), Op("create", key))
                 elif self.rules.checked and not self.rules.adopt and not self.rules.owned(key):
-                    self._problem(key, "exists already and was not made by linuxnet.lab; say adopt: true to take it over")
+                    self._problem(
+                        key, "exists already and was not made by linuxnet.lab; say adopt: true to take it over"
+                    )
             elif key.kind == "link" and key not in made and key not in self.refused:
                 self._link(position, one, made, waiting)
 
@@ -515,7 +530,10 @@ class _Planner:
         self._create_link(position, one, made, waiting)
 
     def _create_link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
-        key, fields = one.key, {o: v for o, v in one.fields.items() if o != "move_from" and v != "" and not o.startswith("conf.")}
+        key, fields = (
+            one.key,
+            {o: v for o, v in one.fields.items() if o != "move_from" and v != "" and not o.startswith("conf.")},
+        )
         module = LINK_KINDS[fields["kind"]]
         if getattr(module, "BARE_PUT_BACK", False):
             later_on = self.kept.get(key, set()) if self.rules.checked else set(module.FIELDS)
@@ -528,7 +546,11 @@ class _Planner:
                 return
             other = self.want[link.key(*fields["peer"])]
             made.add(other.key)
-            rest = {o: v for o, v in other.fields.items() if o not in ("kind", "peer", "move_from") and v != "" and "conf." not in o}
+            rest = {
+                o: v
+                for o, v in other.fields.items()
+                if o not in ("kind", "peer", "move_from") and v != "" and "conf." not in o
+            }
             at_once = {o: v for o, v in rest.items() if o in link.PEER_AT_CREATION}
             fresh = {"arp": True, "multicast": True, "addrgenmode": "eui64"}
             afterwards = {
@@ -563,7 +585,12 @@ class _Planner:
         changed.pop("peer", None)
         self._put_parameters_back(position, one, have)
         owned = self._owned(have)
-        adopted = self.rules.checked and self.rules.adopt and one.fields.get("kind") and have.fields.get("group") != MARK_GROUP
+        adopted = (
+            self.rules.checked
+            and self.rules.adopt
+            and one.fields.get("kind")
+            and have.fields.get("group") != MARK_GROUP
+        )
         if one.fields.get("kind") and not owned and one.key.ident[0] not in FALLBACKS:
             self._problem(one.key, "exists already and was not made by linuxnet.lab; say adopt: true to take it over")
             return
@@ -615,11 +642,16 @@ class _Planner:
         if not changed:
             return []
         if not self._owned(have) and not _same_proto(one, have):
-            self._problem(key, "exists already, otherwise, and was not made by linuxnet.lab; say adopt: true to take it over")
+            self._problem(
+                key, "exists already, otherwise, and was not made by linuxnet.lab; say adopt: true to take it over"
+            )
             return []
         fixed = [option for option in changed if table[option].change != LIVE]
         if fixed and not self.rules.recreate:
-            shown = ", ".join(f"{o} from {table[o].type.word(have.fields.get(o, table[o].unset))} to {table[o].type.word(changed[o])}" for o in fixed)
+            shown = ", ".join(
+                f"{o} from {table[o].type.word(have.fields.get(o, table[o].unset))} to {table[o].type.word(changed[o])}"
+                for o in fixed
+            )
             self._problem(key, f"cannot change {shown} in place; say recreate: true to delete it and create it anew")
             return []
         if fixed:

@@ -172,7 +172,8 @@ def main():
     namespaces = Namespaces()
     probes, problems = [], []
     for given in module.params["probes"]:
-        options = {name: value for name, value in given.items() if name != "name" and value is not None}
+        options = {name: value for name, value in given.items() if name not in ("name", "count") and value is not None}
+        options["requests"] = given["count"]
         try:
             options["netns"] = namespaces.canonical(options.get("netns"))
             if options["netns"] and not namespaces.exists(options["netns"]):

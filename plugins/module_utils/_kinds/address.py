@@ -66,7 +66,16 @@ FIELDS: dict[str, Field] = {
     "preferred_lft": Field(_LIFETIME, same=_lifetime_same, unset=FOREVER),
     **{option: Field(FLAG, change=RECREATE, word="", unset=False) for option in FLAGS},
 }
-WANTED = ("IFA_ADDRESS", "IFA_LOCAL", "IFA_LABEL", "IFA_BROADCAST", "IFA_FLAGS", "IFA_CACHEINFO", "IFA_RT_PRIORITY", "IFA_PROTO")
+WANTED = (
+    "IFA_ADDRESS",
+    "IFA_LOCAL",
+    "IFA_LABEL",
+    "IFA_BROADCAST",
+    "IFA_FLAGS",
+    "IFA_CACHEINFO",
+    "IFA_RT_PRIORITY",
+    "IFA_PROTO",
+)
 DUMP = nl.Request(nl.RTM_GETADDR, {})
 
 
@@ -93,7 +102,10 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     if "broadcast" in fields and address.version == 6:
         item.problem("IPv6 has no broadcast", "broadcast")
     if "label" in fields and not fields["label"].startswith(dev):
-        item.problem(f"{fields['label']!r} does not begin with the device's name {dev} (iproute2 and the kernel want that)", "label")
+        item.problem(
+            f"{fields['label']!r} does not begin with the device's name {dev} (iproute2 and the kernel want that)",
+            "label",
+        )
     valid, preferred = fields.get("valid_lft", FOREVER), fields.get("preferred_lft", FOREVER)
     if preferred > valid and "preferred_lft" in fields:
         item.problem("is longer than valid_lft", "preferred_lft")

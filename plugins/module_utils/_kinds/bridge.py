@@ -44,9 +44,7 @@ FIELDS = {
     "stp_state": _flag("IFLA_BR_STP_STATE"),
     "priority": Field(U16, "IFLA_BR_PRIORITY"),
     "vlan_filtering": _flag("IFLA_BR_VLAN_FILTERING"),
-    "vlan_protocol": Field(
-        choice(_PROTOCOL), "IFLA_BR_VLAN_PROTOCOL", load=loader(_PROTOCOL), dump=dumper(_PROTOCOL)
-    ),
+    "vlan_protocol": Field(choice(_PROTOCOL), "IFLA_BR_VLAN_PROTOCOL", load=loader(_PROTOCOL), dump=dumper(_PROTOCOL)),
     "vlan_default_pvid": Field(integer(0, 4094), "IFLA_BR_VLAN_DEFAULT_PVID"),
     "vlan_stats_enabled": _flag("IFLA_BR_VLAN_STATS_ENABLED"),
     "group_fwd_mask": Field(U16, "IFLA_BR_GROUP_FWD_MASK"),

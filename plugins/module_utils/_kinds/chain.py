@@ -47,7 +47,9 @@ def key(netns: str, family: str, table: str, name: str) -> Key:
 def _chain_name(value: Any) -> str:
     text = str(value)
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", text) or len(text) > _iptables.MAX_CHAIN or text.startswith("-"):
-        raise ValueError(f"{text!r} is not a name for a chain ({_iptables.MAX_CHAIN} letters, digits, - _ . at the most)")
+        raise ValueError(
+            f"{text!r} is not a name for a chain ({_iptables.MAX_CHAIN} letters, digits, - _ . at the most)"
+        )
     if text in _iptables.BUILTIN:
         raise ValueError(f"{text} is a built-in chain: state a chain of your own and a jump from {text} to it")
     return text

@@ -29,7 +29,7 @@ FIELDS: dict[str, Field] = {
     "vni": Field(integer(0, (1 << 24) - 1), "NDA_VNI", unset=0),
     "src_vni": Field(integer(0, (1 << 24) - 1), "NDA_SRC_VNI", RECREATE, unset=0),
     "via": Field(MAC._replace(parse=link_name), "NDA_IFINDEX", unset=""),
-    "state": Field(choice(STATES), word=""),
+    "entry_state": Field(choice(STATES), word=""),
 }
 WANTED = ("NDA_LLADDR", "NDA_DST", "NDA_PORT", "NDA_VNI", "NDA_SRC_VNI", "NDA_IFINDEX", "NDA_VLAN", "NDA_MASTER")
 DUMP = nl.Request(nl.RTM_GETNEIGH, {"family": AF_BRIDGE})
@@ -58,7 +58,7 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
         return []
     if which == "master" and "dst" in fields:
         item.problem("an entry of a bridge has no destination; that is a VXLAN's (which: self)", "dst")
-    fields.setdefault("state", "permanent")
+    fields.setdefault("entry_state", "permanent")
     return [Object(key(netns, dev, mac, vlan, which, fields.get("dst", "")), fields)]
 
 
@@ -72,8 +72,8 @@ def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Ob
     fields: dict[str, Any] = {option: message[f.nla] for option, f in FIELDS.items() if f.nla and f.nla in message}
     if "via" in fields:
         fields["via"] = names.get(fields["via"], "")
-    fields["state"] = "permanent" if state & 0x80 else "static" if state & 0x40 else "dynamic"
-    fields["learned"] = bool(message["flags"] & NTF_EXT_LEARNED) or fields["state"] == "dynamic"
+    fields["entry_state"] = "permanent" if state & 0x80 else "static" if state & 0x40 else "dynamic"
+    fields["learned"] = bool(message["flags"] & NTF_EXT_LEARNED) or fields["entry_state"] == "dynamic"
     # a bridge reports its ports' entries with NDA_MASTER; the port's own list has neither master nor the flag
     which = "master" if "NDA_MASTER" in message and not message["flags"] & NTF_SELF else "self"
     return Object(key(netns, dev, mac, message.get("NDA_VLAN", 0), which, fields.get("dst", "")), fields)
@@ -81,11 +81,11 @@ def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Ob
 
 def automatic(have: Object) -> bool:
     """Learned, a port's own MAC in its bridge, or a multicast filter of a device: they come by themselves."""
-    _dev, mac, _vlan, which, _dst = have.key.ident
+    _dev, _mac, _vlan, which, _dst = have.key.ident
     if have.fields.get("learned"):
         return True
     if which == "master":
-        return bool(have.fields["state"] == "permanent")
+        return bool(have.fields["entry_state"] == "permanent")
     return not have.fields.get("dst")
 
 
@@ -97,7 +97,7 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
         "family": AF_BRIDGE,
         "ifindex": index.number(op.key.netns, dev),
         "flags": NTF_MASTER if which == "master" else NTF_SELF,
-        "state": _state(fields.get("state", "permanent")),
+        "state": STATES[fields.get("entry_state", "permanent")],
     }
     attrs: dict[str, Any] = {"NDA_LLADDR": mac, "NDA_VLAN": vlan or None, "NDA_DST": fields.get("dst") or None}
     for option in ("port", "vni", "src_vni"):
@@ -108,11 +108,6 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
         return [nl.Request(nl.RTM_DELNEIGH, header, attrs)]
     how = nl.NLM_F_APPEND if many(mac) and which == "self" else nl.NLM_F_REPLACE
     return [nl.Request(nl.RTM_NEWNEIGH, header, attrs, nl.NLM_F_CREATE | how)]
-
-
-def _state(word: str) -> int:
-    # vxlan wants NUD_NOARP beside NUD_PERMANENT for a local entry (bridge/fdb.c sends permanent | noarp for `self`)
-    return {"permanent": 0x80, "static": 0x40, "dynamic": 0x02}[word]
 
 
 def commands(op: Op) -> list[str]:
@@ -127,7 +122,7 @@ def commands(op: Op) -> list[str]:
     if op.action == "delete":
         return [command("bridge", op.key.netns, "fdb del", *parts, which)]
     verb = "fdb append" if many(mac) and which == "self" else "fdb replace"
-    return [command("bridge", op.key.netns, verb, *parts, which, fields.get("state", "permanent"))]
+    return [command("bridge", op.key.netns, verb, *parts, which, fields.get("entry_state", "permanent"))]
 
 
 def device(key_: Key) -> str:

@@ -17,7 +17,6 @@ _MODE = {"any": 0, "ipip": 4, "mplsip": 137}
 _ENCAP = {"none": 0, "fou": 1, "gue": 2}
 
 
-
 def _inherit(low: int, inherit: int) -> Type:
     """A number, or `inherit`; kept as the kernel's number."""
 
@@ -29,15 +28,17 @@ def _inherit(low: int, inherit: int) -> Type:
 
 def _any(attribute: str) -> Field:
     """An endpoint; 0.0.0.0 is `any`."""
-    parse = Type(lambda value: "0.0.0.0" if value == "any" else IP4.parse(value), lambda v: "any" if v == "0.0.0.0" else v)
+    parse = Type(
+        lambda value: "0.0.0.0" if value == "any" else IP4.parse(value), lambda v: "any" if v == "0.0.0.0" else v
+    )
     return Field(parse, attribute, unset="0.0.0.0")
 
 
 FIELDS = {
-    "mode": Field(
-        choice(_MODE), "IFLA_IPIP_PROTO", RECREATE, load=loader(_MODE), dump=dumper(_MODE), unset="ipip"
+    "mode": Field(choice(_MODE), "IFLA_IPIP_PROTO", RECREATE, load=loader(_MODE), dump=dumper(_MODE), unset="ipip"),
+    "external": Field(
+        FLAG, "IFLA_IPIP_COLLECT_METADATA", RECREATE, load=bool, dump=lambda on: True if on else None, unset=False
     ),
-    "external": Field(FLAG, "IFLA_IPIP_COLLECT_METADATA", RECREATE, load=bool, dump=lambda on: True if on else None, unset=False),
     "remote": _any("IFLA_IPIP_REMOTE"),
     "local": _any("IFLA_IPIP_LOCAL"),
     "dev": Field(OPTIONAL_LINK, "IFLA_IPIP_LINK", unset=""),

@@ -139,7 +139,9 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
 
 
 def _generic(item: Item) -> dict[str, Any]:
-    fields = item.fields({option: field for option, field in GENERIC.items() if option != "group"})  # the group is the mark
+    fields = item.fields(
+        {option: field for option, field in GENERIC.items() if option != "group"}
+    )  # the group is the mark
     port = item.take("port", lambda value: value)
     if port is not None:
         if isinstance(port, Mapping):
@@ -163,7 +165,9 @@ def _parse_veth(item: Item, netns: str, name: str, fields: dict[str, Any], canon
     other = Item(item.kind, peer, item.problems)
     other.label = f"{item.label} peer"
     peer_name = other.take("name", link_name, required=True)
-    peer_netns = other.take("netns", lambda value: canonical(value if isinstance(value, int) else netns_or_path(value)), netns)
+    peer_netns = other.take(
+        "netns", lambda value: canonical(value if isinstance(value, int) else netns_or_path(value)), netns
+    )
     peer_fields = {"kind": "veth", **_generic(other)}
     other.done()
     if (peer_netns, peer_name) == (netns, name):
@@ -237,7 +241,7 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
 def _move(op: Op, index: Any) -> list[nl.Request]:
     netns, name = op.key.netns, op.key.ident[0]
     source = op.fields["move_from"]
-    attrs = {"IFLA_NET_NS_FD": index.descriptor(netns), "IFLA_GROUP": op.fields.get("group")}
+    attrs: dict[str, Any] = {"IFLA_NET_NS_FD": index.descriptor(netns), "IFLA_GROUP": op.fields.get("group")}
     number = index.number(source, name)
     attrs["IFLA_NEW_IFINDEX"] = index.new(netns, name)
     return [nl.Request(nl.RTM_NEWLINK, {"index": number}, attrs)]
@@ -254,7 +258,7 @@ def _flags(fields: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _attributes(fields: Mapping[str, Any], netns: str, index: Any) -> dict[str, Any]:
-    attrs = {}
+    attrs: dict[str, Any] = {}
     for option, field in ATTRIBUTES.items():
         if option not in fields:
             continue
@@ -293,9 +297,7 @@ def _create(op: Op, index: Any) -> list[nl.Request]:
     elif data := _data(kind, fields, netns, index):
         info["IFLA_INFO_DATA"] = data
     attrs["IFLA_LINKINFO"] = info
-    made = nl.Request(
-        nl.RTM_NEWLINK, {"index": number, **_flags(at_once)}, attrs, nl.NLM_F_CREATE | nl.NLM_F_EXCL
-    )
+    made = nl.Request(nl.RTM_NEWLINK, {"index": number, **_flags(at_once)}, attrs, nl.NLM_F_CREATE | nl.NLM_F_EXCL)
     later = {option: value for option, value in fields.items() if option in _AFTERWARDS or option in _port}
     return [made, *(_change(op.key, later, {}, index, "") if later else [])]
 
@@ -317,7 +319,7 @@ def _change(link: Key, fields: Mapping[str, Any], have: Mapping[str, Any], index
     found = []
     module = _kinds.get(kind)
     own = {option: value for option, value in fields.items() if module and option in module.FIELDS}
-    if own:
+    if own and module:
         stated = {**{o: have[o] for o in module.FIELDS if o in have}, **own} if module.WHOLE else own
         # data without a kind is acknowledged and ignored; a VXLAN refuses its data beside an mtu: two messages
         info = {"IFLA_INFO_KIND": kind, "IFLA_INFO_DATA": _data(kind, stated, netns, index)}
@@ -398,7 +400,9 @@ def _set_commands(netns: str, name: str, fields: Mapping[str, Any], kind: str) -
         found.append(command("ip", netns, "link set dev", name, "alias", f"'{fields['alias']}'"))
     if "master" in fields:
         found.append(
-            command("ip", netns, "link set dev", name, *(["master", fields["master"]] if fields["master"] else ["nomaster"]))
+            command(
+                "ip", netns, "link set dev", name, *(["master", fields["master"]] if fields["master"] else ["nomaster"])
+            )
         )
     port = words({o[5:]: v for o, v in fields.items() if o in _port}, {o[5:]: f for o, f in _port.items()})
     if port:
@@ -429,6 +433,8 @@ def stands_on(have: Object, other: Object) -> bool:
     fields = have.fields
     if fields["kind"] == "veth":
         return fields.get("peer") == (other.key.netns, other.key.ident[0])
-    return have.key.netns == other.key.netns and fields["kind"] not in ("ipip", "") and bool(
-        other.key.ident[0] in (fields.get("lower"), fields.get("dev"))
+    return (
+        have.key.netns == other.key.netns
+        and fields["kind"] not in ("ipip", "")
+        and bool(other.key.ident[0] in (fields.get("lower"), fields.get("dev")))
     )

@@ -23,7 +23,7 @@ NTF_PROXY, NTF_ROUTER = 0x08, 0x80
 
 FIELDS: dict[str, Field] = {
     "lladdr": Field(MAC, "NDA_LLADDR"),
-    "state": Field(choice(STATES), word="nud", load=loader(STATES)),
+    "nud": Field(choice(STATES), load=loader(STATES)),
     "router": Field(FLAG, word="", unset=False),
 }
 WANTED = ("NDA_DST", "NDA_LLADDR", "NDA_PROTOCOL")
@@ -52,12 +52,12 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     if not (dev and dst):
         return []
     if proxy:
-        for option in ("lladdr", "state"):
+        for option in ("lladdr", "nud"):
             if option in fields:
                 item.problem("a proxy entry has none: the device's own MAC address is the answer", option)
         fields = {"proxy": True, **fields}
     else:
-        fields.setdefault("state", "permanent")
+        fields.setdefault("nud", "permanent")
     return [Object(key(netns, dev, dst, proxy), fields)]
 
 
@@ -77,14 +77,14 @@ def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Ob
     if proxy:
         fields["proxy"] = True
     else:
-        fields["state"] = FIELDS["state"].load(message["state"])
+        fields["nud"] = FIELDS["nud"].load(message["state"])
         fields["lladdr"] = message.get("NDA_LLADDR")
     return Object(key(netns, dev, message["NDA_DST"], proxy), fields)
 
 
 def automatic(have: Object) -> bool:
     """noarp entries are made by the kernel (multicast, broadcast, tunnels) as long as nobody marks them."""
-    return have.fields.get("state") == "noarp" and have.fields.get("proto") != MARK_PROTO
+    return have.fields.get("nud") == "noarp" and have.fields.get("proto") != MARK_PROTO
 
 
 def requests(op: Op, index: Any) -> list[nl.Request]:
@@ -101,7 +101,7 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
         return [nl.Request(nl.RTM_DELNEIGH, header, attrs)]
     attrs["NDA_PROTOCOL"] = fields.get("proto", MARK_PROTO)
     # a proxy entry that is not permanent goes when the carrier does (pneigh_ifdown_and_unlock)
-    header["state"] = STATES[fields.get("state", "permanent")]
+    header["state"] = STATES[fields.get("nud", "permanent")]
     if not proxy:
         attrs["NDA_LLADDR"] = fields.get("lladdr")
     # replace: an entry that the kernel learned for this address may be there already
@@ -117,12 +117,10 @@ def commands(op: Op) -> list[str]:
     if proxy:
         return [command("ip", op.key.netns, "neigh add proxy", dst, "dev", dev)]
     parts = ["lladdr", fields["lladdr"]] if fields.get("lladdr") else []
-    parts += ["nud", fields.get("state", "permanent"), *(["router"] if fields.get("router") else [])]
+    parts += ["nud", fields.get("nud", "permanent"), *(["router"] if fields.get("router") else [])]
     return [command("ip", op.key.netns, "neigh replace", dst, *parts, "dev", dev)]
 
 
 def device(key_: Key) -> str:
     """The link that this object hangs on."""
     return str(key_.ident[0])
-
-

@@ -97,7 +97,9 @@ def _destination(value: Any) -> Any:
     try:
         return str(ipaddress.ip_network(str(value)))
     except ValueError as error:
-        raise ValueError(f"{value!r} is not a destination ({error}); write a network like 10.0.0.0/24, or default") from None
+        raise ValueError(
+            f"{value!r} is not a destination ({error}); write a network like 10.0.0.0/24, or default"
+        ) from None
 
 
 def parse(item: Item, netns: str, canonical: Any) -> list[Object]:

@@ -78,7 +78,18 @@ FIELDS = {
     "external": _flag("IFLA_VXLAN_COLLECT_METADATA", RECREATE),
 }
 LINKS = ("dev",)
-_BARE = ("learning", "proxy", "rsc", "l2miss", "l3miss", "udpcsum", "udp6zerocsumtx", "udp6zerocsumrx", "remcsumtx", "remcsumrx")
+_BARE = (
+    "learning",
+    "proxy",
+    "rsc",
+    "l2miss",
+    "l3miss",
+    "udpcsum",
+    "udp6zerocsumtx",
+    "udp6zerocsumrx",
+    "remcsumtx",
+    "remcsumrx",
+)
 _FAMILY = {"remote": "IFLA_VXLAN_GROUP6", "local": "IFLA_VXLAN_LOCAL6"}
 
 

@@ -45,7 +45,10 @@ VXLAN = optional(
     remote=st.sampled_from(["192.0.2.9", "192.0.2.8"]),
 )
 IPIP = optional(
-    up=st.booleans(), ttl=st.sampled_from([0, 33]), pmtudisc=st.booleans(), local=st.sampled_from(["192.0.2.1", "192.0.2.2"])
+    up=st.booleans(),
+    ttl=st.sampled_from([0, 33]),
+    pmtudisc=st.booleans(),
+    local=st.sampled_from(["192.0.2.1", "192.0.2.2"]),
 )
 
 
@@ -77,11 +80,15 @@ def descriptions(draw: Any) -> Description:
     up_ends = []
     for number, (place, name, up) in enumerate(ends):
         if draw(st.booleans()):
-            found["addresses"].append({"netns": place, "dev": name, "address": f"10.{number}.0.{draw(st.sampled_from([1, 2]))}/24"})
+            found["addresses"].append(
+                {"netns": place, "dev": name, "address": f"10.{number}.0.{draw(st.sampled_from([1, 2]))}/24"}
+            )
             if up:
                 up_ends.append((number, place, name))
         if draw(st.booleans()) and up:
-            found["addresses"].append({"netns": place, "dev": name, "address": f"2001:db8:{number}::1/64", "nodad": True})
+            found["addresses"].append(
+                {"netns": place, "dev": name, "address": f"2001:db8:{number}::1/64", "nodad": True}
+            )
     for number, place, name in up_ends:
         if draw(st.booleans()):
             _route(draw, found, number, place, name)
@@ -91,19 +98,43 @@ def descriptions(draw: Any) -> Description:
             found["neighbors"].append({"netns": place, "dev": name, "dst": f"10.{number}.0.78", "proxy": True})
     if draw(st.booleans()):
         where = draw(st.sampled_from(places))
-        found["links"].append({"name": "vx0", "kind": "vxlan", "netns": where, "id": draw(st.sampled_from([42, 43])), "dstport": 4789, **draw(VXLAN)})
+        found["links"].append(
+            {
+                "name": "vx0",
+                "kind": "vxlan",
+                "netns": where,
+                "id": draw(st.sampled_from([42, 43])),
+                "dstport": 4789,
+                **draw(VXLAN),
+            }
+        )
         for last in draw(st.lists(st.sampled_from([51, 52]), unique=True)):
             found["fdb"].append({"netns": where, "dev": "vx0", "mac": "00:00:00:00:00:00", "dst": f"192.0.2.{last}"})
         if draw(st.booleans()):
-            found["fdb"].append({"netns": where, "dev": "vx0", "mac": "02:00:00:00:00:0a", "dst": draw(st.sampled_from(["192.0.2.51", "192.0.2.52"]))})
+            found["fdb"].append(
+                {
+                    "netns": where,
+                    "dev": "vx0",
+                    "mac": "02:00:00:00:00:0a",
+                    "dst": draw(st.sampled_from(["192.0.2.51", "192.0.2.52"])),
+                }
+            )
     if kernel_has_ipip() and draw(st.booleans()):
         where = draw(st.sampled_from(places))
         found["links"].append({"name": "tun1", "kind": "ipip", "netns": where, "remote": "192.0.2.7", **draw(IPIP)})
     for place in places:
         if draw(st.booleans()):
-            found["routes"].append({"netns": place, "dst": "198.51.100.0/24", "type": draw(st.sampled_from(["blackhole", "unreachable", "prohibit"]))})
+            found["routes"].append(
+                {
+                    "netns": place,
+                    "dst": "198.51.100.0/24",
+                    "type": draw(st.sampled_from(["blackhole", "unreachable", "prohibit"])),
+                }
+            )
         if draw(st.booleans()):
-            found["sysctls"].append({"netns": place, "name": "net.ipv4.ip_forward", "value": draw(st.sampled_from([0, 1]))})
+            found["sysctls"].append(
+                {"netns": place, "name": "net.ipv4.ip_forward", "value": draw(st.sampled_from([0, 1]))}
+            )
     return found
 
 

@@ -97,7 +97,9 @@ def state(with_ifindex: bool = False) -> dict[str, Any]:
         where = ["-n", name] if name else []
         links = [link for link in _json("ip", "-j", "-d", *where, "addr") if link]
         for link in links:
-            link["addr_info"] = [a for a in link["addr_info"] if not str(a.get("local", "")).startswith(("fe80:", "::1"))]
+            link["addr_info"] = [
+                a for a in link["addr_info"] if not str(a.get("local", "")).startswith(("fe80:", "::1"))
+            ]
         found[name] = {
             "links": _plain(links),
             "routes": _plain(
@@ -142,4 +144,9 @@ def kernel_has(kind: str) -> bool:
     """Whether a link of this kind can be made here; asked in a namespace that is gone afterwards."""
     # an ipip without a remote is taken for the fallback device, which is there already
     data = {"vxlan": ["id", "1", "dstport", "4789"], "ipip": ["remote", "192.0.2.1"]}.get(kind, [])
-    return subprocess.run(["unshare", "-n", "ip", "link", "add", "probe", "type", kind, *data], capture_output=True).returncode == 0
+    return (
+        subprocess.run(
+            ["unshare", "-n", "ip", "link", "add", "probe", "type", kind, *data], capture_output=True
+        ).returncode
+        == 0
+    )

@@ -25,14 +25,26 @@ MISTAKES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"links": [{"name": "a/b", "kind": "bridge"}]}, ("option name", "'/'")),
     ({"namespaces": ["../up"]}, ("namespace", "option name", "'/'")),
     ({"namespaces": [".."]}, ("option name", "not a name")),
-    ({"addresses": [{"netns": "nowhere", "dev": "lo", "address": "10.0.0.1/8"}]}, ("there is no network namespace nowhere",)),
+    (
+        {"addresses": [{"netns": "nowhere", "dev": "lo", "address": "10.0.0.1/8"}]},
+        ("there is no network namespace nowhere",),
+    ),
     ({"addresses": [{"netns": 999999, "dev": "lo", "address": "10.0.0.1/8"}]}, ("option netns", "999999")),
     ({"addresses": [{"dev": "lo", "address": "10.0.0.300/8"}]}, ("option address", "10.0.0.300/8")),
     ({"addresses": [{"dev": "none0", "address": "10.0.0.1/8"}]}, ("there is no interface none0",)),
-    ({"links": [{"name": "vx0", "kind": "vxlan", "id": 16777216, "dstport": 4789}]}, ("link vx0", "option id", "out of range")),
+    (
+        {"links": [{"name": "vx0", "kind": "vxlan", "id": 16777216, "dstport": 4789}]},
+        ("link vx0", "option id", "out of range"),
+    ),
     ({"links": [{"name": "vx0", "kind": "vxlan", "id": 1, "dstport": 0}]}, ("option dstport", "out of range")),
-    ({"links": [{"name": "vx0", "kind": "vxlan", "id": 1, "group": "192.0.2.1", "dev": "lo"}]}, ("option group", "not a multicast")),
-    ({"links": [{"name": "vx0", "kind": "vxlan", "id": 1, "remote": "::1", "local": "192.0.2.1"}]}, ("one address family",)),
+    (
+        {"links": [{"name": "vx0", "kind": "vxlan", "id": 1, "group": "192.0.2.1", "dev": "lo"}]},
+        ("option group", "not a multicast"),
+    ),
+    (
+        {"links": [{"name": "vx0", "kind": "vxlan", "id": 1, "remote": "::1", "local": "192.0.2.1"}]},
+        ("one address family",),
+    ),
     ({"links": [{"name": "br0", "kind": "bridge", "sppeed": 1}]}, ("option sppeed", "no such option")),
     ({"links": [{"name": "br0", "kind": "tuba"}]}, ("option kind", "tuba")),
     ({"links": [{"name": "br0", "kind": "bridge", "address": "01:00:5e:00:00:01"}]}, ("option address", "multicast")),
@@ -45,7 +57,10 @@ MISTAKES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"routes": [{"dst": "10.0.0.0/8"}, {"dst": "10.0.0.0/8"}]}, ("stated twice",)),
     ({"sysctls": [{"name": "kernel.hostname", "value": "x"}]}, ("option name", "not a parameter of the network")),
     ({"sysctls": [{"name": "net/../../etc", "value": "x"}]}, ("option name",)),
-    ({"neighbors": [{"dev": "lo", "dst": "10.0.0.1", "proxy": True, "lladdr": "02:00:00:00:00:01"}]}, ("option lladdr", "proxy")),
+    (
+        {"neighbors": [{"dev": "lo", "dst": "10.0.0.1", "proxy": True, "lladdr": "02:00:00:00:00:01"}]},
+        ("option lladdr", "proxy"),
+    ),
     ({"fdb": [{"dev": "lo", "mac": "02:00:00:00:00"}]}, ("option mac", "not a MAC")),
     ({"chains": [{"name": "POSTROUTING", "table": "nat"}]}, ("built-in chain",)),
     ({"chains": [{"name": "LINUXNET-X", "table": "nat", "rules": ["-m comment --comment 'open"]}]}, ("option rules",)),
@@ -54,7 +69,9 @@ MISTAKES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize("description, words", MISTAKES, ids=lambda value: value[0][:30] if isinstance(value, tuple) else "")
+@pytest.mark.parametrize(
+    "description, words", MISTAKES, ids=lambda value: value[0][:30] if isinstance(value, tuple) else ""
+)
 def test_a_mistake_is_named_and_nothing_has_been_changed(description: dict[str, Any], words: tuple[str, ...]) -> None:
     before = state()
     with pytest.raises(Refused) as refused:
@@ -77,8 +94,18 @@ def test_all_mistakes_of_a_description_come_together() -> None:
 
 def test_a_tunnel_larger_than_its_underlay_is_refused() -> None:
     sh("ip", "link", "add", "under", "mtu", "1400", "type", "veth", "peer", "name", "lower")
-    vxlan = {"name": "vx0", "kind": "vxlan", "id": 1, "dstport": 4789, "dev": "under", "local": "192.0.2.1", "mtu": 1351}
-    with pytest.raises(Refused, match="option mtu: 1351 is too large for the underlay: vxlan over under .mtu 1400. leaves 1350"):
+    vxlan = {
+        "name": "vx0",
+        "kind": "vxlan",
+        "id": 1,
+        "dstport": 4789,
+        "dev": "under",
+        "local": "192.0.2.1",
+        "mtu": 1351,
+    }
+    with pytest.raises(
+        Refused, match="option mtu: 1351 is too large for the underlay: vxlan over under .mtu 1400. leaves 1350"
+    ):
         run({"links": [vxlan]})
     assert run({"links": [{**vxlan, "mtu": 1350}]}).changed
 

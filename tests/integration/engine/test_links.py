@@ -17,7 +17,14 @@ from ansible_collections.linuxnet.lab.plugins.module_utils._model import MARK_GR
 from .support import sh, state, unlike
 
 pytestmark = pytest.mark.usefixtures("lab")
-VXLAN: dict[str, Any] = {"name": "vx0", "kind": "vxlan", "id": 42, "dstport": 4789, "local": "192.0.2.1", "remote": "192.0.2.2"}
+VXLAN: dict[str, Any] = {
+    "name": "vx0",
+    "kind": "vxlan",
+    "id": 42,
+    "dstport": 4789,
+    "local": "192.0.2.1",
+    "remote": "192.0.2.2",
+}
 
 
 def link(name: str, *where: str) -> dict[str, Any]:
@@ -45,7 +52,15 @@ def test_links_carry_the_mark_on_both_ends_and_in_other_namespaces() -> None:
 def test_both_ends_of_a_veth_may_be_in_namespaces_that_are_not_the_callers() -> None:
     description = {
         "namespaces": ["node1", "node2"],
-        "links": [{"name": "veth1", "kind": "veth", "netns": "node1", "up": True, "peer": {"name": "veth2", "netns": "node2", "up": True, "mtu": 1400}}],
+        "links": [
+            {
+                "name": "veth1",
+                "kind": "veth",
+                "netns": "node1",
+                "up": True,
+                "peer": {"name": "veth2", "netns": "node2", "up": True, "mtu": 1400},
+            }
+        ],
     }
     run(description)
     assert link("veth2", "-n", "node2")["mtu"] == 1400
@@ -68,7 +83,9 @@ def test_only_differences_are_sent_to_a_vxlan() -> None:
     assert data("vx0")["ageing"] == 60 and data("vx0")["remote"] == "192.0.2.3" and data("vx0")["l2miss"] is True
 
 
-@pytest.mark.parametrize("option, value", [("id", 43), ("dstport", 4790), ("l3miss", True), ("udpcsum", False), ("gbp", True)])
+@pytest.mark.parametrize(
+    "option, value", [("id", 43), ("dstport", 4790), ("l3miss", True), ("udpcsum", False), ("gbp", True)]
+)
 def test_what_a_vxlan_cannot_change_is_refused_with_the_reason_or_made_anew(option: str, value: Any) -> None:
     description: dict[str, Any] = {
         "links": [{**VXLAN, "up": True, "address": "02:00:00:00:00:42"}],
@@ -89,7 +106,11 @@ def test_what_a_vxlan_cannot_change_is_refused_with_the_reason_or_made_anew(opti
     rest = unlike(before, state())
     assert rest and all("/linkinfo/info_data/" in line or "/fdb" in line for line in rest), rest
     assert sh("sysctl", "-n", "net.ipv4.conf.vx0.rp_filter").strip() == "2"
-    assert "172.17.9.9" in sh("ip", "addr") and "198.51.100.0/24" in sh("ip", "route") and "02:00:00:00:00:09" in sh("bridge", "fdb")
+    assert (
+        "172.17.9.9" in sh("ip", "addr")
+        and "198.51.100.0/24" in sh("ip", "route")
+        and "02:00:00:00:00:09" in sh("bridge", "fdb")
+    )
 
 
 def test_a_bridge_port_comes_back_to_a_bridge_that_is_made_anew() -> None:
@@ -101,7 +122,14 @@ def test_a_bridge_port_comes_back_to_a_bridge_that_is_made_anew() -> None:
 
 
 def test_a_link_moves_and_stays_what_it_is() -> None:
-    run({"namespaces": ["red", "green"], "links": [{"name": "v0", "kind": "veth", "peer": {"name": "p0"}, "mtu": 1400, "address": "02:00:00:00:00:07"}]})
+    run(
+        {
+            "namespaces": ["red", "green"],
+            "links": [
+                {"name": "v0", "kind": "veth", "peer": {"name": "p0"}, "mtu": 1400, "address": "02:00:00:00:00:07"}
+            ],
+        }
+    )
     move = {"links": [{"name": "v0", "netns": "red", "move_from": "", "up": True}]}
     assert run(move).commands[0].startswith("ip link set v0 netns red")
     there = link("v0", "-n", "red")
@@ -135,7 +163,10 @@ def test_a_namespace_is_given_by_name_path_or_pid(way: str) -> None:
         try:
             assert child.stdout is not None and child.stdout.readline()
             given = {"name": "red", "path": "/run/netns/red", "pid": child.pid}[way]
-            description = {"links": [{"name": "br0", "kind": "bridge", "netns": given}], "sysctls": [{"netns": given, "name": "net.ipv4.ip_forward", "value": 1}]}
+            description = {
+                "links": [{"name": "br0", "kind": "bridge", "netns": given}],
+                "sysctls": [{"netns": given, "name": "net.ipv4.ip_forward", "value": 1}],
+            }
             assert run(description).changed
             assert not run(description).changed
             assert link("br0", "-n", "red")["ifname"] == "br0"
@@ -144,10 +175,14 @@ def test_a_namespace_is_given_by_name_path_or_pid(way: str) -> None:
 
 
 def test_a_namespace_without_a_name_is_reached_by_its_process() -> None:
-    with subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        ["unshare", "-n", "sh", "-c", "echo; cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
         try:
             assert child.stdout is not None and child.stdout.readline()
-            description = {"links": [{"name": "v0", "kind": "veth", "peer": {"name": "eth0", "netns": child.pid, "up": True}}]}
+            description = {
+                "links": [{"name": "v0", "kind": "veth", "peer": {"name": "eth0", "netns": child.pid, "up": True}}]
+            }
             assert run(description).changed
             assert not run(description).changed
             assert "eth0" in sh("nsenter", f"--net=/proc/{child.pid}/ns/net", "ip", "-br", "link")
@@ -157,14 +192,26 @@ def test_a_namespace_without_a_name_is_reached_by_its_process() -> None:
 
 def test_names_end_with_their_removal_and_can_be_used_again_at_once() -> None:
     """A namespace is removed in the background; a veth of the same name right behind it must not meet the old one."""
-    description = {"namespaces": ["red"], "links": [{"name": "v0", "kind": "veth", "peer": {"name": "p0", "netns": "red"}}]}
+    description = {
+        "namespaces": ["red"],
+        "links": [{"name": "v0", "kind": "veth", "peer": {"name": "p0", "netns": "red"}}],
+    }
     for _round in range(20):
         run(description, Options(name="lab", prune=True))
         run({}, Options(name="lab", prune=True))
 
 
 def test_a_failed_removal_of_a_namespace_brings_it_back_with_all_that_is_in_it() -> None:
-    run({"namespaces": ["red", "green"], "links": [{"name": "br0", "kind": "bridge", "netns": "red"}, {"name": "v0", "kind": "veth", "peer": {"name": "p0", "netns": "red"}}]}, Options(name="lab"))
+    run(
+        {
+            "namespaces": ["red", "green"],
+            "links": [
+                {"name": "br0", "kind": "bridge", "netns": "red"},
+                {"name": "v0", "kind": "veth", "peer": {"name": "p0", "netns": "red"}},
+            ],
+        },
+        Options(name="lab"),
+    )
     sh("ip", "netns", "exec", "red", "sysctl", "-qw", "net.ipv4.conf.p0.rp_filter=2")
     before = state()
 
@@ -173,7 +220,11 @@ def test_a_failed_removal_of_a_namespace_brings_it_back_with_all_that_is_in_it()
             raise RuntimeError("on purpose")
 
     with pytest.raises(Failed) as failed:
-        run({"namespaces": [{"name": "red", "state": "absent"}, {"name": "green", "state": "absent"}]}, Options(name="lab"), last)
+        run(
+            {"namespaces": [{"name": "red", "state": "absent"}, {"name": "green", "state": "absent"}]},
+            Options(name="lab"),
+            last,
+        )
     assert failed.value.rolled_back, failed.value.left
     assert not unlike(before, state())
     assert sh("ip", "netns", "exec", "red", "sysctl", "-n", "net.ipv4.conf.p0.rp_filter").strip() == "2"

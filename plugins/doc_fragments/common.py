@@ -1,0 +1,40 @@
+# Copyright: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Shared documentation: common."""
+
+    DOCUMENTATION = r"""
+options:
+  recreate:
+    description:
+      - What cannot change in place is refused, with the reason. With V(true) it is deleted and created anew.
+      - What hung on it (addresses, routes, neighbours, forwarding entries, parameters, ports) is put back.
+    type: bool
+    default: false
+  adopt:
+    description:
+      - What exists already and was not made by this collection is left alone, and a change of it is refused.
+      - With V(true) it is taken over.
+    type: bool
+    default: false
+  allow_disconnect:
+    description:
+      - A change that would cut the way that Ansible came in on (the route to the controller, its device, and what
+        that stands on) is refused. V(true) allows it.
+    type: bool
+    default: false
+  lock_timeout:
+    description: Seconds to wait for another run of this collection on the same host.
+    type: float
+    default: 30
+requirements:
+  - Linux, and root (C(become=true))
+  - pyroute2 >= 0.7.2 on the host; the role P(linuxnet.lab.prepare#role) installs it
+author:
+  - linuxnet.lab contributors (@linuxnet)
+"""
