@@ -131,7 +131,8 @@ options:
         type: bool
       neigh_suppress:
         description:
-          - Whether ARP and neighbour discovery are answered from the neighbour table instead of flooded.
+          - Whether ARP and neighbour discovery are answered from the neighbour table instead of
+            flooded.
         type: bool
       isolated:
         description:

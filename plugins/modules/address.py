@@ -103,13 +103,18 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip -n red addr add 192.168.20.2/24 dev eth0-r"]
+  sample:
+    - ip -n red addr add 192.168.20.2/24 dev eth0-r
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "address", "netns": "red", "dev": "eth0-r", "address": "192.168.20.2/24"}]
+  sample:
+    - kind_of_object: address
+      netns: red
+      dev: eth0-r
+      address: 192.168.20.2/24
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -171,13 +171,22 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip link add vnet-br0 type bridge", "ip link set dev vnet-br0 up"]
+  sample:
+    - ip link add vnet-br0 type bridge
+    - ip link set dev vnet-br0 up
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "link", "netns": "", "name": "vnet-br0", "kind": "bridge", "ifindex": 5, "mtu": 1500, "up": true}]
+  sample:
+    - kind_of_object: link
+      netns: ''
+      name: vnet-br0
+      kind: bridge
+      ifindex: 5
+      mtu: 1500
+      up: true
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -36,7 +36,8 @@ options:
     default: self
   dst:
     description:
-      - The address of the VXLAN end point. A unicast MAC address has one, the zero MAC address any number (one task each).
+      - The address of the VXLAN end point. A unicast MAC address has one, the zero MAC address any number
+        (one task each).
     type: str
   port:
     description:
@@ -84,13 +85,21 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["bridge fdb append 00:00:00:00:00:00 dev vxlan42 dst 192.168.26.101 self permanent"]
+  sample:
+    - bridge fdb append 00:00:00:00:00:00 dev vxlan42 dst 192.168.26.101 self permanent
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "fdb", "netns": "", "dev": "vxlan42", "mac": "00:00:00:00:00:00", "which": "self", "dst": "192.168.26.101", "entry_state": "permanent"}]
+  sample:
+    - kind_of_object: fdb
+      netns: ''
+      dev: vxlan42
+      mac: 00:00:00:00:00:00
+      which: self
+      dst: 192.168.26.101
+      entry_state: permanent
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

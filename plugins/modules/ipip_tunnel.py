@@ -10,7 +10,8 @@ module: ipip_tunnel
 short_description: Create, change and remove IP-in-IP tunnels
 version_added: 0.1.0
 description:
-  - Manages IPIP tunnels (RFC 2003). End points, ttl, tos and path MTU discovery change in place; a tunnel between two points does not turn into one to any, nor O(mode) and O(external).
+  - Manages IPIP tunnels (RFC 2003). End points, ttl, tos and path MTU discovery change in place; a tunnel
+    between two points does not turn into one to any, nor O(mode) and O(external).
   - Where the kernel has no ipip, this is said before anything is changed.
 extends_documentation_fragment:
   - linuxnet.lab.attributes
@@ -98,13 +99,22 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip -n ns1 link add tunl type ipip remote 10.10.20.2 local 10.10.10.2", "ip -n ns1 link set dev tunl up"]
+  sample:
+    - ip -n ns1 link add tunl type ipip remote 10.10.20.2 local 10.10.10.2
+    - ip -n ns1 link set dev tunl up
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "link", "netns": "ns1", "name": "tunl", "kind": "ipip", "local": "10.10.10.2", "remote": "10.10.20.2", "mtu": 1480}]
+  sample:
+    - kind_of_object: link
+      netns: ns1
+      name: tunl
+      kind: ipip
+      local: 10.10.10.2
+      remote: 10.10.20.2
+      mtu: 1480
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -10,7 +10,8 @@ module: link
 short_description: Change any network interface
 version_added: 0.1.0
 description:
-  - 'Sets what all interfaces have in common, on an interface of any kind that exists already: MTU, MAC address, master, flags, options of a bridge port.'
+  - 'Sets what all interfaces have in common, on an interface of any kind that exists already: MTU, MAC
+    address, master, flags, options of a bridge port.'
   - Moves an interface into another network namespace.
   - Creates a link when O(kind) says of which kind; the modules of the kinds have all of their options.
 extends_documentation_fragment:
@@ -27,7 +28,8 @@ options:
     choices: [bridge, ipip, veth, vxlan]
   move_from:
     description:
-      - The namespace to take the link from, as long as it is not in O(netns) yet; by name, path or PID, an empty string for the one that Ansible came in to.
+      - The namespace to take the link from, as long as it is not in O(netns) yet; by name, path or PID,
+        an empty string for the one that Ansible came in to.
       - Moving sets a link down and takes its addresses and routes.
     type: str
 seealso:
@@ -61,13 +63,22 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip link set eth0-r netns red", "ip -n red link set dev eth0-r up"]
+  sample:
+    - ip link set eth0-r netns red
+    - ip -n red link set dev eth0-r up
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "link", "netns": "red", "name": "eth0-r", "kind": "veth", "ifindex": 7, "mtu": 1500, "up": true}]
+  sample:
+    - kind_of_object: link
+      netns: red
+      name: eth0-r
+      kind: veth
+      ifindex: 7
+      mtu: 1500
+      up: true
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

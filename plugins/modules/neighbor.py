@@ -71,13 +71,20 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip neigh replace 10.244.169.64 lladdr 66:2d:8a:11:22:33 nud permanent dev vxlan.calico"]
+  sample:
+    - ip neigh replace 10.244.169.64 lladdr 66:2d:8a:11:22:33 nud permanent dev vxlan.calico
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "neighbor", "netns": "", "dev": "vxlan.calico", "dst": "10.244.169.64", "lladdr": "66:2d:8a:11:22:33", "nud": "permanent"}]
+  sample:
+    - kind_of_object: neighbor
+      netns: ''
+      dev: vxlan.calico
+      dst: 10.244.169.64
+      lladdr: 66:2d:8a:11:22:33
+      nud: permanent
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -40,13 +40,17 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip netns add red"]
+  sample:
+    - ip netns add red
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "netns", "netns": "", "name": "red"}]
+  sample:
+    - kind_of_object: netns
+      netns: ''
+      name: red
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -10,9 +10,11 @@ module: network_state
 short_description: Bring a whole network to a description, in one transaction
 version_added: 0.1.0
 description:
-  - Takes namespaces, links, addresses, routes, neighbours, forwarding entries, kernel parameters and chains, in any namespaces of a host, and brings the host there in one pass.
+  - Takes namespaces, links, addresses, routes, neighbours, forwarding entries, kernel parameters and chains,
+    in any namespaces of a host, and brings the host there in one pass.
   - The whole description is checked before anything is changed, and all mistakes are reported together.
-  - After the changes the host is looked at again; what the kernel did not take, or any failure on the way, rolls everything back.
+  - After the changes the host is looked at again; what the kernel did not take, or any failure on the way,
+    rolls everything back.
   - Each entry may have C(netns) and C(state).
 extends_documentation_fragment:
   - linuxnet.lab.attributes
@@ -21,12 +23,14 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - A name for the description. What it made and changed is kept under that name on the host, until the next boot.
+      - A name for the description. What it made and changed is kept under that name on the host, until
+        the next boot.
       - It is needed for O(state=absent) and for O(prune=true).
     type: str
   prune:
     description:
-      - Whether what this description made earlier, and does not state any more, goes. Without it V(true) where there is a O(name).
+      - Whether what this description made earlier, and does not state any more, goes. Without it V(true)
+        where there is a O(name).
     type: bool
   namespaces:
     description:
@@ -35,7 +39,9 @@ options:
     elements: raw
   links:
     description:
-      - Links, each with the options of M(linuxnet.lab.link), and of the module of its C(kind) - M(linuxnet.lab.bridge), M(linuxnet.lab.veth), M(linuxnet.lab.ipip_tunnel) (kind V(ipip)) or M(linuxnet.lab.vxlan).
+      - Links, each with the options of M(linuxnet.lab.link), and of the module of its C(kind) -
+        M(linuxnet.lab.bridge), M(linuxnet.lab.veth), M(linuxnet.lab.ipip_tunnel) (kind V(ipip)) or
+        M(linuxnet.lab.vxlan).
     type: list
     elements: dict
   addresses:
@@ -65,7 +71,10 @@ options:
     elements: dict
   chains:
     description:
-      - Chains of iptables that are the lab's own, each with C(name) (it begins with C(LINUXNET-)), C(table), C(family) (V(ipv4) or V(ipv6)), C(rules) (in the words of C(iptables-save), without C(-A NAME)) and C(jumps) - a list with C(from) (a built-in chain), C(rule) (conditions) and C(at) (V(first) or V(last)).
+      - Chains of iptables that are the lab's own, each with C(name) (it begins with C(LINUXNET-)),
+        C(table), C(family) (V(ipv4) or V(ipv6)), C(rules) (in the words of C(iptables-save), without C(-A
+        NAME)) and C(jumps) - a list with C(from) (a built-in chain), C(rule) (conditions) and C(at)
+        (V(first) or V(last)).
       - All chains of a namespace change in one C(iptables-restore); rules of others are not touched.
     type: list
     elements: dict
@@ -112,13 +121,18 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip netns add red", "ip link add vnet-br0 type bridge"]
+  sample:
+    - ip netns add red
+    - ip link add vnet-br0 type bridge
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "netns", "netns": "", "name": "red"}]
+  sample:
+    - kind_of_object: netns
+      netns: ''
+      name: red
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -10,7 +10,8 @@ module: proxy_arp
 short_description: Answer ARP for what is behind the host
 version_added: 0.1.0
 description:
-  - Makes the host answer ARP requests on an interface for all addresses that it has a route to through another interface.
+  - Makes the host answer ARP requests on an interface for all addresses that it has a route to through
+    another interface.
   - 'This is how Calico connects pods: the answer to each question is the MAC address of the host.'
 extends_documentation_fragment:
   - linuxnet.lab.attributes
@@ -30,11 +31,13 @@ options:
     default: true
   proxy_delay:
     description:
-      - The longest time to wait before an answer, in hundredths of a second. The kernel has 80; 0 answers at once.
+      - The longest time to wait before an answer, in hundredths of a second. The kernel has 80; 0 answers
+        at once.
     type: int
   addresses:
     description:
-      - Addresses to answer for in any case (proxy neighbour entries), beside those that the host has a route to.
+      - Addresses to answer for in any case (proxy neighbour entries), beside those that the host has a
+        route to.
     type: list
     elements: str
 seealso:
@@ -56,13 +59,18 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["sysctl -w net.ipv4.conf.cali39888f400bd.proxy_arp=1"]
+  sample:
+    - sysctl -w net.ipv4.conf.cali39888f400bd.proxy_arp=1
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "sysctl", "netns": "", "name": "net/ipv4/conf/cali39888f400bd/proxy_arp", "value": "1"}]
+  sample:
+    - kind_of_object: sysctl
+      netns: ''
+      name: net/ipv4/conf/cali39888f400bd/proxy_arp
+      value: '1'
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -11,7 +11,8 @@ short_description: Add, change and remove routes
 version_added: 0.1.0
 description:
   - Manages routes of all tables and types, IPv4 and IPv6.
-  - What tells a route from others is what the kernel goes by - namespace, family, table, destination, tos and metric; all else changes in place.
+  - What tells a route from others is what the kernel goes by - namespace, family, table, destination, tos and
+    metric; all else changes in place.
 extends_documentation_fragment:
   - linuxnet.lab.attributes
   - linuxnet.lab.common
@@ -59,7 +60,8 @@ options:
     type: str
   proto:
     description:
-      - Who made the route, by number or name such as V(boot), V(static), V(bird). Without it that of this collection, 76, as its mark.
+      - Who made the route, by number or name such as V(boot), V(static), V(bird). Without it that of this
+        collection, 76, as its mark.
     type: str
   scope:
     description:
@@ -142,13 +144,21 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip -n red route add default via 192.168.20.1"]
+  sample:
+    - ip -n red route add default via 192.168.20.1
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "route", "netns": "red", "family": "inet", "table": 254, "dst": "0.0.0.0/0", "via": "192.168.20.1", "dev": "eth0-r"}]
+  sample:
+    - kind_of_object: route
+      netns: red
+      family: inet
+      table: 254
+      dst: 0.0.0.0/0
+      via: 192.168.20.1
+      dev: eth0-r
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -21,7 +21,8 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The name of the parameter, such as V(net.ipv4.ip_forward), or V(net/ipv4/conf/eth0.1/rp_filter) where an interface has a dot in its name.
+      - The name of the parameter, such as V(net.ipv4.ip_forward), or V(net/ipv4/conf/eth0.1/rp_filter)
+        where an interface has a dot in its name.
     type: str
     required: true
   value:
@@ -51,13 +52,18 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["sysctl -w net.ipv4.ip_forward=1"]
+  sample:
+    - sysctl -w net.ipv4.ip_forward=1
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "sysctl", "netns": "", "name": "net/ipv4/ip_forward", "value": "1"}]
+  sample:
+    - kind_of_object: sysctl
+      netns: ''
+      name: net/ipv4/ip_forward
+      value: '1'
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -56,7 +56,8 @@ options:
         type: int
       master:
         description:
-          - The bridge (or other master) that this link is a port of; an empty string takes it off its master.
+          - The bridge (or other master) that this link is a port of; an empty string takes it off its
+            master.
         type: str
       alias:
         description:
@@ -150,7 +151,8 @@ options:
             type: bool
           neigh_suppress:
             description:
-              - Whether ARP and neighbour discovery are answered from the neighbour table instead of flooded.
+              - Whether ARP and neighbour discovery are answered from the neighbour table instead
+                of flooded.
             type: bool
           isolated:
             description:
@@ -188,13 +190,24 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip link add veth-r type veth peer name eth0-r netns red", "ip link set dev veth-r master vnet-br0", "ip link set dev veth-r up"]
+  sample:
+    - ip link add veth-r type veth peer name eth0-r netns red
+    - ip link set dev veth-r master vnet-br0
+    - ip link set dev veth-r up
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "link", "netns": "", "name": "veth-r", "kind": "veth", "peer": {"name": "eth0-r", "netns": "red"}, "up": true}]
+  sample:
+    - kind_of_object: link
+      netns: ''
+      name: veth-r
+      kind: veth
+      peer:
+        name: eth0-r
+        netns: red
+      up: true
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused

@@ -10,7 +10,8 @@ module: vxlan
 short_description: Create, change and remove VXLAN tunnel end points
 version_added: 0.1.0
 description:
-  - Manages VXLAN devices (RFC 7348). End points, ttl, tos, learning and ageing change in place; O(id), O(dstport) and most flags do not.
+  - Manages VXLAN devices (RFC 7348). End points, ttl, tos, learning and ageing change in place; O(id),
+    O(dstport) and most flags do not.
   - 'A second run sends nothing: the kernel refuses the port and the flags even when they are the same.'
 extends_documentation_fragment:
   - linuxnet.lab.attributes
@@ -150,13 +151,23 @@ commands:
   returned: always
   type: list
   elements: str
-  sample: ["ip -n node1 link add vxlan0 type vxlan id 42 remote 192.168.1.3 local 192.168.1.2 dev veth1 dstport 4789", "ip -n node1 link set dev vxlan0 up"]
+  sample:
+    - ip -n node1 link add vxlan0 type vxlan id 42 remote 192.168.1.3 local 192.168.1.2 dev veth1 dstport
+      4789
+    - ip -n node1 link set dev vxlan0 up
 objects:
   description: What was stated, as it is now (in check mode, as far as it is there), with the names of the options.
   returned: success
   type: list
   elements: dict
-  sample: [{"kind_of_object": "link", "netns": "node1", "name": "vxlan0", "kind": "vxlan", "id": 42, "dstport": 4789, "mtu": 1450}]
+  sample:
+    - kind_of_object: link
+      netns: node1
+      name: vxlan0
+      kind: vxlan
+      id: 42
+      dstport: 4789
+      mtu: 1450
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.
   returned: when the request is refused
