@@ -258,7 +258,9 @@ def _words(one: Object) -> dict[str, Any]:
     for option, value in one.fields.items():
         if value is None or option in ("group", "move_from") or option.startswith("conf."):
             continue
-        if option == "peer" and isinstance(value, tuple):
+        if option == "ticks":
+            found["value"] = value
+        elif option == "peer" and isinstance(value, tuple):
             found[option] = {"name": value[1], "netns": value[0]}
         elif option == "nexthops":
             found[option] = [dict(zip(("via", "dev", "weight", "onlink"), hop)) for hop in value]

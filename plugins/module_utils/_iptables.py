@@ -87,11 +87,11 @@ def atoms(rule: str) -> frozenset[Atom]:
         if option == "--comment":
             values, at = [words[at]], at + 1
         else:
+            if at < len(words) and words[at] == "!":  # the old place of a negation: `-o ! eth0`
+                negated, at = True, at + 1
             while at < len(words) and not re.match(r"-{1,2}[a-zA-Z]", words[at]) and words[at] != "!":
                 values.append(words[at])
                 at += 1
-        if values and values[0] == "!":  # the old place of a negation
-            negated, values = True, values[1:]
         if option != "-m":  # a match is told by its options; `-m tcp` is what iptables-save adds
             found.update(_normal(option, values, negated))
         negated = False

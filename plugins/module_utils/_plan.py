@@ -500,7 +500,7 @@ class _Planner:
 
     def _sysctl_differs(self, one: Object) -> bool:
         have = self.have.objects.get(one.key)
-        return self._missing(one.key) or have is None or have.fields != one.fields
+        return self._missing(one.key) or have is None or bool(differences(one.fields, have.fields, sysctl.FIELDS))
 
     def _link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
         key = one.key

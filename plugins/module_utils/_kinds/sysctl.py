@@ -45,7 +45,18 @@ def dotted(name: str) -> str:
     return name.translate(str.maketrans("./", "/."))
 
 
-FIELDS = {"value": Field(Type(normal))}
+def _ticks_same(want: str, have: str | None) -> bool:
+    return have is not None and abs(int(want) - int(have)) <= 1
+
+
+# Times in hundredths of a second are kept in jiffies: what is written as 5 may read back as 4 (HZ 250).
+_TICKS = re.compile(r"net/ipv[46]/neigh/[^/]+/(proxy_delay|anycast_delay|locktime|retrans_time)$")
+FIELDS = {"value": Field(Type(normal)), "ticks": Field(Type(normal), same=_ticks_same)}
+
+
+def _fields(name: str, value: str) -> dict[str, Any]:
+    ticks = _TICKS.match(name) and value.isdigit()
+    return {"ticks" if ticks else "value": value}
 
 
 def key(netns: str, name: str) -> Key:
@@ -59,7 +70,7 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     item.named(dotted(str(name)))
     value = item.take("value", normal)
     item.done()
-    return [Object(key(netns, name), {} if value is None else {"value": value})] if name else []
+    return [Object(key(netns, name), {} if value is None else _fields(name, value))] if name else []
 
 
 def read(netns: str, names: Iterable[str]) -> list[Object]:
@@ -68,7 +79,7 @@ def read(netns: str, names: Iterable[str]) -> list[Object]:
     for name in names:
         try:
             with open(f"{ROOT}/{name}", encoding="utf-8") as file:
-                found.append(Object(key(netns, name), {"value": normal(file.read())}))
+                found.append(Object(key(netns, name), _fields(name, normal(file.read()))))
         except OSError:
             continue
     return found
@@ -111,6 +122,10 @@ def device(key_: Key) -> str:
     return match[1] if match and match[1] not in ("all", "default") else ""
 
 
+def _value(op: Op) -> str:
+    return str(op.fields.get("value", op.fields.get("ticks")))
+
+
 def run(ops: list[Op], world: Any) -> None:
     """Write the values. OSError carries the parameter's name."""
     with world.namespaces.entered(ops[0].key.netns):
@@ -122,14 +137,14 @@ def run(ops: list[Op], world: Any) -> None:
             except FileNotFoundError:
                 raise OSError(2, "there is no such parameter in this kernel, or its interface is missing") from None
             try:
-                os.write(descriptor, op.fields["value"].encode() + b"\n")
+                os.write(descriptor, _value(op).encode() + b"\n")
             finally:
                 os.close(descriptor)
 
 
 def commands(op: Op) -> list[str]:
     """The line that a person would type."""
-    value = op.fields["value"]
+    value = _value(op)
     quoted = f'"{dotted(op.key.ident[0])}={value}"' if " " in value else f"{dotted(op.key.ident[0])}={value}"
     line = f"sysctl -w {quoted}"
     if op.key.netns.startswith("/"):
