@@ -1,0 +1,34 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine's and the modules' tests once more, in a guest kernel (User-Mode Linux): one that has ipip, and none that
+is the machine's. What a kernel does not have is skipped there and run here, or the other way round."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("folder", ["tests/integration/engine", "tests/integration/modules"])
+def test_in_a_guest_kernel(folder: str) -> None:
+    done = subprocess.run(
+        [
+            ROOT / "tests/tools/guest-run", "-m", "1500M", "-w", ROOT, "-w", sys.prefix, "--",
+            sys.executable, "-B", "-m", "pytest", "-q", "--tb=short", "--color=no", folder,
+        ],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "LAB_EXAMPLES": os.environ.get("LAB_GUEST_EXAMPLES", "4"), "CI": "true"},
+    )  # fmt: skip
+    print(done.stdout[-6000:], done.stderr[-2000:])
+    assert done.returncode == 0
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed[1]) > 10
