@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The hosts of an overlay, as one of them sees them: each one's variables and underlay.
+
+A host that takes part in the play has published its variables as the fact ROLE_stated, so that they are what they are
+there; for one that does not (--limit) what the inventory says about it is taken, with the role's defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ._check import Check, empty
+from ._underlay import Underlay, underlay_of
+
+
+class Member(NamedTuple):
+    """One host of the group."""
+
+    host: str
+    check: Check  # its variables, and the mistakes that are its own
+    underlay: Underlay
+    reports: bool  # it takes part in the play, so it tells its mistakes itself
+
+
+def members(
+    role: str,
+    defaults: Mapping[str, Any],
+    host: str,
+    values: Mapping[str, Any],
+    group: Iterable[str],
+    hostvars: Mapping[str, Any],
+) -> dict[str, Member]:
+    """The group in the inventory's order. This host is in it even if the group does not have it."""
+    found = {}
+    for name in dict.fromkeys([*group, host]):
+        variables = hostvars[name] if name in hostvars else {}
+        published = values if name == host else variables.get(f"{role}_stated")
+        own = {**defaults, **(published if isinstance(published, Mapping) else _inventory(role, defaults, variables))}
+        found[name] = Member(name, Check(role, name, own), underlay_of(variables), isinstance(published, Mapping))
+    return found
+
+
+def _inventory(role: str, defaults: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {option: variables[f"{role}_{option}"] for option in defaults if f"{role}_{option}" in variables}
+
+
+def own_problems(host: str, group: Mapping[str, Member]) -> list[str]:
+    """The mistakes that this host has to tell: its own, and those of hosts that cannot tell theirs."""
+    first = group[host].check.problems
+    others = [line for name, one in group.items() if name != host and not one.reports for line in one.check.problems]
+    return [*first, *others]
+
+
+def check_underlays(group: Mapping[str, Member], linked: Iterable[str], versions: tuple[int, ...]) -> None:
+    """Each of the linked hosts needs an underlay address of a usable family, and one that no other has."""
+    owners: dict[str, str] = {}
+    for name in linked:
+        member = group[name]
+        if member.underlay.problem:
+            _underlay_problem(member, member.underlay.problem)
+        elif member.underlay.address is None:
+            _underlay_problem(
+                member,
+                "underlay_address: is not stated and cannot be found out (no default route, ansible_host is no address "
+                "of the host, or its facts are not gathered); state it in the host's variables",
+            )
+        elif member.underlay.version not in versions:
+            _underlay_problem(
+                member,
+                f"underlay_address: {member.underlay.address} is not an IPv4 address, and {member.check.role} needs one",
+            )
+        elif member.underlay.address in owners:
+            other = owners[member.underlay.address]
+            _underlay_problem(member, f"underlay_address: {member.underlay.address} is {other}'s as well")
+        else:
+            owners[member.underlay.address] = name
+
+
+def _underlay_problem(member: Member, what: str) -> None:
+    line = f"{member.host}: {what}"
+    if line not in member.check.problems:
+        member.check.problems.append(line)
+
+
+def check_same(group: Mapping[str, Member], host: str, options: Iterable[str]) -> None:
+    """Options that all hosts of an overlay must agree on; the one that differs from the group's first one tells it."""
+    first = next(iter(group.values()))
+    for name, member in group.items():
+        for option in options:
+            mine, theirs = member.check.values.get(option), first.check.values.get(option)
+            if str(mine) != str(theirs) and not (empty(mine) and empty(theirs)):
+                member.check.problem(
+                    option, f"{mine!r} differs from {theirs!r} on {first.host}; all hosts of one overlay share it"
+                )
+
+
+def check_unique(group: Mapping[str, Member], option: str, taken: Mapping[str, Any]) -> None:
+    """Derived or stated addresses of the hosts: the later host with the same one tells it."""
+    owners: dict[Any, str] = {}
+    for name, address in taken.items():
+        if address in owners:
+            stated_ = not empty(group[name].check.values.get(option))
+            how = "is" if stated_ else "as derived from the underlay address is"
+            group[name].check.problem(
+                option, f"{address} {how} {owners[address]}'s as well; state another one for one of them"
+            )
+        else:
+            owners[address] = name
