@@ -2,10 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help lint sanity test unit integration bench dist
+.PHONY: help lab down lint sanity test unit integration bench dist
 
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+lab: ## Test hosts on this machine, the documented networks on them, and the proof (HOSTS=3 FORM=auto)
+	@tests/tools/setup lab
+	@HOSTS=$(or $(HOSTS),$(NODES)) FORM=$(FORM) tests/tools/lab up
+
+down: ## Remove all that make lab made
+	@tests/tools/setup lab
+	@tests/tools/lab down
 
 lint: ## Style, types, documentation, ansible-lint
 	@tests/tools/setup dev

@@ -76,7 +76,7 @@ _TRANSIENT = {
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         found = {key: _plain(inner) for key, inner in value.items() if key not in _TRANSIENT}
-        for number in ("id", "no"):  # of a bridge port: in the order in which the ports came
+        for number in ("id", "no", "state"):  # of a bridge port: the order in which it came, and where STP is
             found.get("info_slave_data", {}).pop(number, None)
         if "flags" in found and isinstance(found["flags"], list):
             found["flags"] = sorted(set(found["flags"]) - {"LOWER_UP", "NO-CARRIER", "M-DOWN", "linkdown"})
