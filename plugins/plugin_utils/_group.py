@@ -37,7 +37,7 @@ def members(
     """The group in the inventory's order. This host is in it even if the group does not have it."""
     found = {}
     for name in dict.fromkeys([*group, host]):
-        variables = hostvars[name] if name in hostvars else {}
+        variables = hostvars[name] if name in hostvars else {}  # noqa: SIM401 - hostvars answers get() with a marker
         published = values if name == host else variables.get(f"{role}_stated")
         own = {**defaults, **(published if isinstance(published, Mapping) else _inventory(role, defaults, variables))}
         found[name] = Member(name, Check(role, name, own), underlay_of(variables), isinstance(published, Mapping))
@@ -86,10 +86,10 @@ def _underlay_problem(member: Member, what: str) -> None:
         member.check.problems.append(line)
 
 
-def check_same(group: Mapping[str, Member], host: str, options: Iterable[str]) -> None:
+def check_same(group: Mapping[str, Member], options: Iterable[str]) -> None:
     """Options that all hosts of an overlay must agree on; the one that differs from the group's first one tells it."""
     first = next(iter(group.values()))
-    for name, member in group.items():
+    for member in group.values():
         for option in options:
             mine, theirs = member.check.values.get(option), first.check.values.get(option)
             if str(mine) != str(theirs) and not (empty(mine) and empty(theirs)):

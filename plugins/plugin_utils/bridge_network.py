@@ -131,8 +131,8 @@ def _gateway(check: Check, subnet: Network4 | None) -> ipaddress.IPv4Address | N
 def _spaces(check: Check, subnet: Network4 | None, gateway: Any, bridge: str) -> list[Space]:
     """The namespaces with all that is left out filled in; what is stated is reserved before anything is derived."""
     entries = []
-    for number, given in enumerate(check.read("namespaces", listing, []), 1):
-        given = {"name": given} if isinstance(given, str) else given
+    for number, one in enumerate(check.read("namespaces", listing, []), 1):
+        given = {"name": one} if isinstance(one, str) else one
         entry = check.entry(f"namespaces[{number}]", given, _ENTRY)
         if isinstance(given, Mapping) and not given.get("name"):
             check.problem(f"namespaces[{number}].name", "is required")

@@ -248,7 +248,7 @@ def _mesh(everyone: dict[str, Member], host: str, ends: list[dict[str, Any]]) ->
     _check_pool(check, pool, ends)
     _check_peers(everyone[host], everyone)
     taking_part = {name: one for name, one in everyone.items() if name == host or _meshes(one)}
-    check_same(taking_part, host, ["pool"])
+    check_same(taking_part, ["pool"])
     linked = [name for name in taking_part if name != host and connected(taking_part[host], taking_part[name])]
     check_underlays(everyone, [host, *linked] if linked else [], (4,))
     addresses = _addresses(taking_part, pool) if linked and pool is not None else {}

@@ -58,7 +58,9 @@ def _sources(package: str, home: str) -> Iterator[tuple[str, bytes]]:
         for name in sorted(files):
             path = os.path.join(folder, name)
             if name.endswith((".so", ".pyd")):
-                raise ValueError(f"{package} holds the compiled file {os.path.relpath(path, home)}: it cannot be copied")
+                raise ValueError(
+                    f"{package} holds the compiled file {os.path.relpath(path, home)}: it cannot be copied"
+                )
             if not name.endswith((".pyc", ".pyo")):
                 with open(path, "rb") as file:
                     yield os.path.join(package, os.path.relpath(path, home)), file.read()

@@ -186,7 +186,7 @@ def _vtep(everyone: Mapping[str, Member], host: str) -> dict[str, Any]:
     if bridge and bridge == interface:
         check.problem("bridge", f"{bridge!r} is the name of the VXLAN interface already")
     group = {name: one for name, one in everyone.items() if name == host or _takes_part(one)}
-    check_same(group, host, _SHARED)
+    check_same(group, _SHARED)
     check_underlays(group, group, (4, 6))
     _check_families(group)
     addresses = _addresses(group, subnet) if subnet is not None else {}

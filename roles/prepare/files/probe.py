@@ -18,6 +18,7 @@ import sys
 import sysconfig
 
 RECORD = "/var/lib/linuxnet.lab/prepare.json"  # how pyroute2 came here, if it is this role that brought it
+LEDGER = "/run/linuxnet.lab/ledger.json"  # there is one as long as the collection holds something on this host
 INSTALLER = "linuxnet.lab"
 CLONE_NEWNET = 0x40000000
 RTM_NEWLINK, RTM_DELLINK, RTM_GETADDR = 16, 17, 22
@@ -290,6 +291,7 @@ def report(arguments):
         "packages": next((tool for tool in ("apt", "dnf", "yum", "zypper") if shutil.which(tool + "-get") or shutil.which(tool)), None),
         "online": None if library["usable"] else online(network["default"]),
         "network": network,
+        "held": os.path.exists(LEDGER),
     }
     found["kinds"] = kinds(arguments["kinds"])
     found["loaded"] = sorted(modules() - before)
