@@ -288,7 +288,10 @@ def report(arguments):
         "pyroute2_source": source,  # None: it was here before
         "kernel": os.uname().release,
         "iptables": iptables(),
-        "packages": next((tool for tool in ("apt", "dnf", "yum", "zypper") if shutil.which(tool + "-get") or shutil.which(tool)), None),
+        "packages": next(
+            (tool for tool in ("apt", "dnf", "yum", "zypper") if shutil.which(tool + "-get") or shutil.which(tool)),
+            None,
+        ),
         "online": None if library["usable"] else online(network["default"]),
         "network": network,
         "held": os.path.exists(LEDGER),
