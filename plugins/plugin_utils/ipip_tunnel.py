@@ -263,7 +263,7 @@ def _mesh(everyone: dict[str, Member], host: str, ends: list[dict[str, Any]]) ->
 def _meshes(member: Member) -> bool:
     """Whether a host takes part, so far as it can be told."""
     try:
-        return boolean(member.check.values["mesh"]) and member.check.values.get("state", "present") == "present"
+        return bool(boolean(member.check.values["mesh"])) and member.check.values.get("state", "present") == "present"
     except ValueError:
         return False
 
@@ -355,7 +355,7 @@ def tunnel_names(check: Check, peers: Iterable[str]) -> dict[str, str]:
 
 def _tunnel_name(peer: str) -> str:
     try:
-        return link_name(f"{PREFIX}{peer}")
+        return str(link_name(f"{PREFIX}{peer}"))
     except ValueError:
         return PREFIX + hashlib.sha256(peer.encode()).hexdigest()[: MAX_NAME - len(PREFIX)]
 

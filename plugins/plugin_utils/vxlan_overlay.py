@@ -214,7 +214,7 @@ def _vtep(everyone: Mapping[str, Member], host: str) -> dict[str, Any]:
 
 def _takes_part(member: Member) -> bool:
     try:
-        return boolean(member.check.values["vtep"]) and member.check.values.get("state", "present") == "present"
+        return bool(boolean(member.check.values["vtep"])) and member.check.values.get("state", "present") == "present"
     except ValueError:
         return False
 

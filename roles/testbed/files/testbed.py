@@ -734,7 +734,8 @@ def make_keys(place: Place) -> bool:
 def install(place: Place, check: bool = False) -> bool:
     """Put this program and its scripts where a later run and each ProxyCommand find them; says whether that changes."""
     modes = {"testbed.py": 0o644, "sshd_config": 0o644, "host-init": 0o644, "native-root": 0o755, "guest-root": 0o755}
-    return any([write(place.lib / name, (SOURCE / name).read_bytes(), mode, check) for name, mode in modes.items()])
+    changed = [write(place.lib / name, (SOURCE / name).read_bytes(), mode, check) for name, mode in modes.items()]
+    return any(changed)
 
 
 def standing(place: Place, settings: Settings) -> set[str]:
