@@ -13,7 +13,8 @@ author:
 version_added: 0.1.0
 short_description: Pack a Python package of the controller for a host
 description:
-  - Packs a pure Python package that the controller's own Python has into a C(tar.gz), to be unpacked into a folder on a host where its Python looks for packages.
+  - Packs a pure Python package that the controller's own Python has into a C(tar.gz).
+  - It is to be unpacked into a folder on a host where its Python looks for packages.
   - The archive holds the package's metadata with C(linuxnet.lab) as its installer, so that it can be told, and removed, later.
   - The archive is in the run's temporary folder on the controller and goes with it.
 options:

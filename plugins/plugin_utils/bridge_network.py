@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import (
@@ -66,7 +66,7 @@ class Space(NamedTuple):
     port: dict[str, Any]
 
 
-_ENTRY = {
+_ENTRY: dict[str, Callable[[Any], Any]] = {
     "name": netns_name,
     "address": str,
     "interface": link_name,

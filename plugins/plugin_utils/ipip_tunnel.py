@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import MAX_NAME, integer, link_name, netns_name
@@ -76,7 +76,7 @@ DEFAULTS: dict[str, Any] = {
     "recreate": True,
     "adopt": False,
 }
-_END = {
+_END: dict[str, Callable[[Any], Any]] = {
     "namespace": netns_name,
     "interface": link_name,
     "host_interface": link_name,

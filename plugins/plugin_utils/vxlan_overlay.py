@@ -10,7 +10,7 @@ Between hosts each VTEP floods to all others by unicast: one zero-MAC entry for 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import integer, link_name, netns_name
@@ -63,7 +63,12 @@ DEFAULTS: dict[str, Any] = {
     "recreate": True,
     "adopt": False,
 }
-_END = {"namespace": netns_name, "interface": link_name, "address": interface4, "overlay_address": interface4}
+_END: dict[str, Callable[[Any], Any]] = {
+    "namespace": netns_name,
+    "interface": link_name,
+    "address": interface4,
+    "overlay_address": interface4,
+}
 _SHARED = ("id", "dstport", "subnet", "mtu")
 
 
@@ -138,9 +143,11 @@ def _check_ends(check: Check, ends: list[dict[str, Any]]) -> None:
         elif left[option] == right[option]:
             check.problem(f"pair_ends[2].{option}", f"'{right[option]}' is the first end's already")
     for number, end in enumerate(ends, 1):
-        networks = {option: end[option].network for option in ("address", "overlay_address") if option in end}
+        networks: dict[str, Any] = {
+            option: end[option].network for option in ("address", "overlay_address") if option in end
+        }
         for later, earlier in overlaps(networks):
-            check.problem(f"pair_ends[{number}.{later}]", f"{networks[later]} overlaps {networks[earlier]} ({earlier})")
+            check.problem(f"pair_ends[{number}].{later}", f"{networks[later]} overlaps {networks[earlier]} ({earlier})")
 
 
 def _pair_links(pair: Mapping[str, Any], dstport: int) -> Iterator[dict[str, Any]]:

@@ -141,7 +141,10 @@ def plan_hosts(names: Sequence[str], subnet: ipaddress.IPv4Network, outside: boo
     for name, _number in numbered:
         if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62})", name) or name == MANAGEMENT:
             raise TestbedError(f"{name!r} cannot be the name of a host")
-    for what, values in (("name", [name for name, _ in numbered]), ("address", [str(subnet[n]) for _, n in numbered])):
+    for what, values in (
+        ("name", [one[0] for one in numbered]),
+        ("address", [str(subnet[one[1]]) for one in numbered]),
+    ):
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
             raise TestbedError(f"two hosts have the same {what}: {', '.join(twice)}")

@@ -19,11 +19,11 @@ __all__ = ["lab"]
 pytestmark = pytest.mark.usefixtures("lab")
 
 
-def module(name: str, /, check: bool = False, **parameters: Any) -> dict[str, Any]:
+def module(which: str, check: bool = False, **parameters: Any) -> dict[str, Any]:
     """Run a module; its answer."""
     arguments = {"ANSIBLE_MODULE_ARGS": {**parameters, "_ansible_check_mode": check, "_ansible_diff": True}}
     done = subprocess.run(
-        [sys.executable, "-B", "-m", f"ansible_collections.linuxnet.lab.plugins.modules.{name}"],
+        [sys.executable, "-B", "-m", f"ansible_collections.linuxnet.lab.plugins.modules.{which}"],
         input=json.dumps(arguments), capture_output=True, text=True, check=False, cwd="/",
     )  # fmt: skip
     answer: dict[str, Any] = (
@@ -152,7 +152,7 @@ def test_a_module_keeps_its_promises(case: Case) -> None:
 def test_a_kernel_without_ipip_is_told_before_anything_is_changed() -> None:
     if kernel_has("ipip"):
         pytest.skip("KERNEL: this one has ipip; a kernel without it is tested on the machine itself")
-    answer = module("ipip_tunnel", name="tun1", remote="192.0.2.1")
+    answer = module("ipip_tunnel", **{"name": "tun1", "remote": "192.0.2.1"})
     assert answer["failed"] and "has no ipip (CONFIG_NET_IPIP)" in answer["msg"]
 
 
