@@ -150,17 +150,18 @@ class Run:
     def prepare(self, want: Mapping[Key, Object], gone: Iterable[Key], rules: Rules, have: Have) -> tuple[Have, Plan]:
         """Plan. Where something will be torn down, look again at all that may be torn down with it, and plan again."""
         first = plan(want, gone, have, rules)
-        if not self._widen(first):
+        if not self._widen(first, have):
             return have, first
         have = self.look()
         return have, plan(want, gone, have, rules)
 
-    def _widen(self, first: Plan) -> bool:
+    def _widen(self, first: Plan, have: Have) -> bool:
         """Add to the scope what a way back needs to know; whether there was anything to add."""
         torn = [op.key for op in first.ops if op.key.kind in ("link", "netns") and op.action != "create"]
-        torn += [key for key in first.dragged if key.kind == "link"]
-        links = [key for key in torn if key.kind == "link"]
-        if not torn or (self.scope.kinds >= DUMPED and self.scope.links.issuperset(links)):
+        links = [key for key in (*torn, *first.dragged) if key.kind == "link"]
+        found = [have.objects[key] for key in links if key in have.objects and key not in self.scope.links]
+        alone = [one.key for one in found if one.fields["kind"] == "veth" and not one.fields.get("peer")]
+        if not torn or (self.scope.kinds >= DUMPED and not alone):
             return False
         self.scope.kinds |= DUMPED
         self.scope.add(links)
