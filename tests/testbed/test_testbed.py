@@ -134,5 +134,6 @@ def test_what_a_killed_run_leaves_is_healed_and_removed(testbed: Testbed, moment
 
 def test_a_guest_has_ipip() -> None:
     guest = Path(__file__).parents[1] / "tools/guest-run"
-    done = subprocess.run([guest, "--", "ip", "link", "add", "t0", "type", "ipip", "remote", "192.0.2.1"], check=False)
+    command = [guest, "--", "ip", "link", "add", "t0", "type", "ipip", "remote", "192.0.2.1"]
+    done = subprocess.run(command, check=False, cwd="/")
     assert done.returncode == 0

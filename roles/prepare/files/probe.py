@@ -112,7 +112,6 @@ def mirrors():
             with open(name, errors="replace") as file:
                 lines = [line for line in file if not line.startswith("#")]
             found += [word for line in lines for word in line.replace("=", " ").split() if word.startswith("http")]
-    found.append("https://pypi.org/")
     urls = [urlsplit(url) for url in dict.fromkeys(found)]
     return [(url.hostname, url.port or (443 if url.scheme == "https" else 80)) for url in urls if url.hostname][:2]
 
