@@ -31,9 +31,9 @@ def test_in_a_guest_kernel(tests: list[str]) -> None:
     done = subprocess.run(
         [
             ROOT / "tests/tools/guest-run", "-m", "1500M", "-w", ROOT, "-w", sys.prefix, "--",
-            sys.executable, "-B", "-m", "pytest", "-q", "--tb=short", "--color=no", folder,
+            sys.executable, "-B", "-m", "pytest", "-q", "--tb=short", "--color=no", *tests,
         ],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200,
         env={**os.environ, "LAB_EXAMPLES": os.environ.get("LAB_GUEST_EXAMPLES", "4"), "CI": "true"},
     )  # fmt: skip
     print(done.stdout[-6000:], done.stderr[-2000:])
