@@ -22,55 +22,60 @@ extends_documentation_fragment:
 options:
   peer:
     description:
-      - The other end. It needs to be stated to create the pair.
+      - The other end. It has to be stated to create the pair; for an end that exists it may be left out.
+      - Another peer than the one that there is cannot come in place, it takes a new pair (O(recreate=true)).
+      - A peer of the right name in another namespace is moved, and does not need a new pair.
     type: dict
     suboptions:
       name:
         description:
-          - The name of the other end.
+          - The name of the other end, 15 bytes at the most.
         type: str
         required: true
       netns:
         description:
-          - The namespace of the other end; without it that of this end.
+          - The network namespace of the other end, by name, path or PID. Without it that of this end, O(netns); an
+            empty string is the one that Ansible came in to.
         type: str
       address:
         description:
-          - The MAC address. It is set at creation already, so that nothing ever sees another one.
+          - The link-layer (MAC) address, a unicast one.
+          - It is set at creation already, so that nothing ever sees another one. It changes in place.
         type: str
       mtu:
         description:
-          - The maximum transmission unit in bytes.
+          - The maximum transmission unit in bytes, 68 to 65535; a kind of link may allow less.
+          - Below 1280 the kernel removes IPv6 from the interface.
         type: int
       txqueuelen:
         description:
-          - The length of the transmit queue in packets.
+          - The length of the transmit queue in packets, 0 to 4294967295.
         type: int
       numtxqueues:
         description:
-          - The number of transmit queues. It cannot change in place.
+          - The number of transmit queues, 1 to 4096. It is fixed at creation and cannot change in place.
         type: int
       numrxqueues:
         description:
-          - The number of receive queues. It cannot change in place.
+          - The number of receive queues, 1 to 4096. It is fixed at creation and cannot change in place.
         type: int
       master:
         description:
-          - The bridge (or other master) that this link is a port of; an empty string takes it off its
-            master.
+          - The bridge (or other master device) that this link is a port of; an empty string releases it (C(nomaster)).
         type: str
       alias:
         description:
-          - A text for people, 254 bytes at the most.
+          - A text for people (C(ifalias)), 254 bytes at the most; an empty string removes it.
         type: str
       addrgenmode:
         description:
-          - How IPv6 link-local addresses are made.
+          - How IPv6 link-local addresses are generated. V(none) makes none.
         type: str
         choices: [eui64, none, stable_secret, random]
       up:
         description:
-          - Whether the link is up. Nothing is set down and up again for any other change.
+          - Whether the link is up. A new one is down as long as nobody says V(true).
+          - No other change sets a link down and up again, since that would take its routes and IPv6 addresses.
         type: bool
       arp:
         description:
@@ -78,85 +83,86 @@ options:
         type: bool
       promisc:
         description:
-          - Whether the link receives all packets.
+          - Whether the link receives all packets on the network (promiscuous mode).
         type: bool
       allmulticast:
         description:
-          - Whether the link receives all multicast packets.
+          - Whether the link receives all multicast packets on the network.
         type: bool
       multicast:
         description:
-          - Whether the link can send multicast.
+          - Whether the link can send and receive multicast (the flag C(MULTICAST)).
         type: bool
       port:
         description:
-          - The options of the link as a port of a bridge. They need a O(peer.master).
+          - The options of the link as a port of a bridge (C(type bridge_slave)). They need a O(peer.master), and all of them
+            change in place.
         type: dict
         suboptions:
           cost:
             description:
-              - The STP path cost, 1 to 65535.
+              - The STP path cost of the port, 1 to 65535.
             type: int
           priority:
             description:
-              - The STP priority, 0 to 63.
+              - The STP priority of the port, 0 to 63.
             type: int
           hairpin:
             description:
-              - Whether a frame may leave by the port that it came in on.
+              - Whether a frame may be sent back out of the port that it was received on.
             type: bool
           guard:
             description:
-              - Whether STP BPDUs are refused (BPDU guard).
+              - Whether the port is disabled when an STP BPDU comes in (BPDU guard).
             type: bool
           root_block:
             description:
-              - Whether the port may not become the root port.
+              - Whether the port is kept from becoming the STP root port (root guard).
             type: bool
           fastleave:
             description:
-              - Whether a multicast group is left at once.
+              - Whether the port leaves a multicast group at once, on the first leave message (IGMP fast leave).
             type: bool
           learning:
             description:
-              - Whether MAC addresses are learned.
+              - Whether source MAC addresses are learned on the port.
             type: bool
           flood:
             description:
-              - Whether unknown unicast is flooded to the port.
+              - Whether unicast traffic to unknown MAC addresses is flooded to the port.
             type: bool
           mcast_flood:
             description:
-              - Whether multicast is flooded to the port.
+              - Whether multicast traffic without a forwarding entry is flooded to the port.
             type: bool
           bcast_flood:
             description:
-              - Whether broadcast is flooded to the port.
+              - Whether broadcast traffic is flooded to the port.
             type: bool
           proxy_arp:
             description:
-              - Whether the bridge answers ARP for what is behind other ports.
+              - Whether the bridge answers ARP requests that would leave by this port, where it knows the answer.
             type: bool
           proxy_arp_wifi:
             description:
-              - The same, for wireless clients.
+              - Proxy ARP as IEEE 802.11 and Hotspot 2.0 want it, for wireless clients.
             type: bool
           mcast_router:
             description:
-              - 'Whether multicast routers are behind the port: 0 no, 1 learned, 2 always.'
+              - 'Whether multicast routers are behind the port: 0 never, 1 when queries are seen (the default), 2 always,
+                3 as long as it is refreshed.'
             type: int
           mcast_to_unicast:
             description:
-              - Whether multicast is sent as unicast to each member.
+              - Whether multicast is sent to each member as unicast.
             type: bool
           neigh_suppress:
             description:
-              - Whether ARP and neighbour discovery are answered from the neighbour table instead
-                of flooded.
+              - Whether ARP and neighbour discovery are answered from the neighbour table instead of being flooded.
             type: bool
           isolated:
             description:
-              - Whether the port may talk to ports that are not isolated only.
+              - Whether the port may exchange frames with ports that are not isolated only.
             type: bool
 seealso:
   - module: linuxnet.lab.bridge
