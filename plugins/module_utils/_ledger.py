@@ -109,9 +109,9 @@ class Ledger:
                     del held[key]
 
     def owns(self, key: Key) -> bool:
-        """Whether any description made this object, or adopted it (which only a namespace needs: links have a mark)."""
+        """Whether any description made this object, or adopted it (for what has no mark: a namespace, a chain)."""
         entries = [held[key] for held in self.entries.values() if key in held]
-        return any(entry["before"] is None or key.kind == "netns" for entry in entries)
+        return any(entry["before"] is None or key.kind in ("netns", "chain") for entry in entries)
 
     def holds(self, key: Key) -> bool:
         """Whether any description made or changed this object."""

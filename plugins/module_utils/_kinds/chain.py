@@ -96,7 +96,9 @@ def read(netns: str, family: str, tables: _iptables.Tables, wanted: set[tuple[st
         if chain is None:
             continue
         jumps = []
-        for source in tables[table]:
+        for source in _iptables.BUILTIN:
+            if source not in tables[table]:
+                continue
             for position, rule in enumerate(tables[table][source].rules):
                 if re.search(rf"-[jg] {re.escape(name)}(\s|$)", rule) and source != name:
                     conditions = re.sub(rf"\s*-j {re.escape(name)}(?=\s|$)", "", rule)

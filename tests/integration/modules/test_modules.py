@@ -62,7 +62,7 @@ CASES = [
         ({"name": "vx0", "id": 1 << 24}, "option id"), {"name": "vx0"},
     ),
     Case(
-        "link", {"name": "br0", "kind": "bridge", "mtu": 1400}, {"mtu": 1300, "alias": "the lab's"}, {"numrxqueues": 3},
+        "link", {"name": "br0", "kind": "bridge", "mtu": 1400}, {"mtu": 1300, "alias": "the lab's"}, {"numtxqueues": 3},
         ({"name": "nothing0", "mtu": 1400}, "there is no such link"), {"name": "br0"},
     ),
     Case(
@@ -99,6 +99,19 @@ CASES = [
         {"links": [{"name": "br0", "kind": "bridge", "mtu": 1400}]},
         {"links": [{"name": "br0", "kind": "bridge", "numtxqueues": 7}]},
         ({"links": [{"name": "br0", "kind": "bridge", "spanning": True}]}, "option spanning"), {"name": "lab"},
+    ),
+    Case(
+        "iptables_rules",
+        {"name": "set", "chains": [
+            {"name": "KUBE-SERVICES", "table": "nat", "rules": ["-d 10.96.0.1 -p tcp --dport 443 -j KUBE-SEP-A"],
+             "jumps": [{"from": "PREROUTING", "rule": '-m comment --comment "service portals"', "at": "first"}]},
+            {"name": "KUBE-SEP-A", "table": "nat", "rules": ["-p tcp -j DNAT --to-destination 10.244.0.2:6443"]},
+        ]},
+        {"chains": [
+            {"name": "KUBE-SERVICES", "table": "nat", "jumps": [{"from": "OUTPUT", "at": "last"}]},
+            {"name": "KUBE-SEP-A", "table": "nat", "rules": ["-p tcp -j DNAT --to-destination 10.244.0.3:6443"]},
+        ]}, {},
+        ({"name": "set", "chains": [{"name": "INPUT", "table": "filter"}]}, "built-in chain"), {"name": "set"},
     ),
 ]  # fmt: skip
 if kernel_has("ipip"):
@@ -141,7 +154,8 @@ def test_a_module_keeps_its_promises(case: Case) -> None:
         answer = module(case.name, **{**case.create, **case.refused})
         assert answer["failed"] and "recreate: true" in answer["msg"], answer
         assert not unlike(before, state())
-        assert module(case.name, **{**case.create, **case.refused, "recreate": True})["changed"]
+        answer = module(case.name, **{**case.create, **case.refused, "recreate": True})
+        assert answer["changed"], answer
 
     gone = module(case.name, state="absent", **case.key)
     assert gone["changed"] or case.name == "sysctl", gone
