@@ -39,6 +39,13 @@ from .._model import (
 )
 
 NAME = "link"
+
+
+def _same_if_shown(want: Any, have: Any) -> bool:
+    """A kernel without CONFIG_RPS takes the number of receive queues, but shows it to nobody (rtnl_fill_ifinfo)."""
+    return have is None or want == have
+
+
 _GENMODE = {"eui64": 0, "none": 1, "stable_secret": 2, "random": 3}
 
 ATTRIBUTES = {
@@ -46,7 +53,7 @@ ATTRIBUTES = {
     "mtu": Field(integer(68, 65535), "IFLA_MTU"),
     "txqueuelen": Field(U32, "IFLA_TXQLEN"),
     "numtxqueues": Field(integer(1, 4096), "IFLA_NUM_TX_QUEUES", CREATE_ONLY),
-    "numrxqueues": Field(integer(1, 4096), "IFLA_NUM_RX_QUEUES", CREATE_ONLY),
+    "numrxqueues": Field(integer(1, 4096), "IFLA_NUM_RX_QUEUES", CREATE_ONLY, same=_same_if_shown),
     "master": Field(OPTIONAL_LINK, "IFLA_MASTER", unset=""),
     "alias": Field(text_of(254), "IFLA_IFALIAS", unset=""),
     "addrgenmode": Field(choice(_GENMODE), load=loader(_GENMODE), dump=dumper(_GENMODE), unset="eui64"),

@@ -121,6 +121,12 @@ def test_a_bridge_port_comes_back_to_a_bridge_that_is_made_anew() -> None:
     assert link("port")["master"] == "br0" and link("br0")["num_tx_queues"] == 4
 
 
+def test_receive_queues_are_stated_also_where_the_kernel_does_not_show_them() -> None:
+    description = {"links": [{"name": "br0", "kind": "bridge", "numrxqueues": 3}]}
+    assert run(description, Options()).changed
+    assert not run(description, Options()).changed
+
+
 def test_a_link_moves_and_stays_what_it_is() -> None:
     run(
         {
