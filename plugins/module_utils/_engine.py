@@ -108,6 +108,7 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
     held = [key for key in ledger.keys(options.name) if key not in want.objects]
     pruned = held if options.prune else [key for key in held if key in want.gone]
     scope = Scope([*want.objects, *want.gone, *pruned])
+    scope.add(key for key in ledger.all() if key.kind == "chain" and (key.netns, key.ident[0]) in scope.chains)
     if any(key.kind in ("link", "netns") for key in (*want.gone, *pruned)):
         scope.kinds |= DUMPED  # what goes with them has to be known as well: better now than in a second look
     transaction = Run(namespaces, scope, fault)
@@ -128,7 +129,7 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
         if problems:
             raise Refused(_once(problems))
         if options.check:
-            return _result(plan, have, have, want, have.warnings)
+            return _result(plan, have, have, want, _once(have.warnings))
         _note(ledger, options, plan, have, want, restored)
         return _change(transaction, plan, have, want, ledger)
     finally:
@@ -166,7 +167,7 @@ def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger
             raise Failed(error, plan.commands()) from error
         ledger.settle(after)
     ledger.save()
-    return _result(plan, have, after, want, after.warnings)
+    return _result(plan, have, after, want, _once(after.warnings))
 
 
 def _created(plan: Plan) -> set[Key]:
@@ -221,8 +222,8 @@ def _new_kinds(want: Want, have: Have) -> set[str]:
     return {kind for kind in asked if kind in LINK_KINDS and kind not in there}
 
 
-def _once(problems: list[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))
+def _once(said: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(said))
 
 
 # ---- what the user sees -------------------------------------------------------------------------------------------

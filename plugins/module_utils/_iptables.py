@@ -2,33 +2,36 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""iptables-save text <-> rules, for both back ends (legacy and nf_tables) and both families.
+"""iptables-save and iptables-restore, of both back ends (legacy and nf_tables) and both families.
 
-Rules compare by meaning, not by text: iptables-save adds /32, names the protocol's match, rewrites marks and rounds
-probabilities (iptables/xshared.c; extensions/libxt_mark.c, libxt_statistic.c).
+The back end in use is the one of the `iptables` in PATH. What a rule's text means is in _iptables_same.py.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import shlex
 import shutil
 import subprocess
 from typing import NamedTuple
 
+from ._iptables_same import atoms
+
+__all__ = ["atoms"]
+
 TOOLS = {"ipv4": "iptables", "ipv6": "ip6tables"}
-BUILTIN = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+TABLES = {  # table: its built-in chains
+    "raw": ("PREROUTING", "OUTPUT"),
+    "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+    "security": ("INPUT", "FORWARD", "OUTPUT"),
+}
+BUILTIN = TABLES["mangle"]
 MAX_CHAIN = 28  # XT_EXTENSION_MAXNAMELEN - 1
 _WAIT = "5"  # seconds to wait for another iptables' lock
-
-_LONG = {
-    "--source": "-s", "--src": "-s", "--destination": "-d", "--dst": "-d", "--protocol": "-p", "--proto": "-p",
-    "--in-interface": "-i", "--out-interface": "-o", "--jump": "-j", "--goto": "-g", "--match": "-m",
-    "--destination-port": "--dport", "--source-port": "--sport", "--destination-ports": "--dports",
-    "--source-ports": "--sports",
-}  # fmt: skip
-_COUNTERS = re.compile(r"\[(\d+):(\d+)\] ")
+_COUNTERS = re.compile(r"\[(\d+):(\d+)\]")
+_LINE = re.compile(r"line:? (\d+)")
+_TARGET = re.compile(r"(?:^| )-[jg] (\S+)")
 
 
 class IptablesError(Exception):
@@ -36,110 +39,78 @@ class IptablesError(Exception):
 
 
 class Chain(NamedTuple):
-    """One chain: its policy ('-' for a user's own) and the texts of its rules, without `-A NAME`."""
+    """One chain: its policy ('-' for a user's own), the texts of its rules, without `-A NAME`, and what they counted."""
 
     policy: str
     rules: list[str]
+    counts: list[tuple[int, int]]  # packets and bytes of each rule; zeros if iptables-save did not say
+    packets: int = 0  # that met the policy
+    bytes: int = 0
 
 
 Tables = dict[str, dict[str, Chain]]
-Atom = tuple[str, ...]
+
+
+class Saved(NamedTuple):
+    """All tables of a namespace and family, and what iptables-save warns of."""
+
+    tables: Tables
+    warnings: list[str]
 
 
 def parse(text: str) -> Tables:
     """The output of iptables-save. ValueError, with the line's number, for what is none."""
     tables: Tables = {}
     table: dict[str, Chain] | None = None
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
-        if not line or line.startswith("#") or line == "COMMIT":
-            continue
-        if line.startswith("*"):
+    for number, line in enumerate(text.split("\n"), 1):
+        first = line[:1]
+        if first in ("-", "["):
+            name, rule, counts = _rule_line(number, line)
+            if table is None or name not in table:
+                where = "outside of a table" if table is None else f"of chain {name}, which this table has not"
+                raise ValueError(f"line {number}: a rule {where}: {line}")
+            table[name].rules.append(rule)
+            table[name].counts.append(counts)
+        elif first == ":":
+            words = line[1:].split()
+            policy = _COUNTERS.fullmatch(words[2]) if len(words) == 3 else None
+            if table is None or not 2 <= len(words) <= 3 or (len(words) == 3 and not policy):
+                raise ValueError(f"line {number}: not a chain of a table: {line}")
+            packets, length = (int(policy[1]), int(policy[2])) if policy else (0, 0)
+            table[words[0]] = Chain(words[1], [], [], packets, length)
+        elif first == "*":
+            if len(line.split()) != 1 or len(line) < 2:
+                raise ValueError(f"line {number}: not a table: {line}")
             table = tables.setdefault(line[1:], {})
-        elif table is None:
-            raise ValueError(f"line {number}: a rule outside of a table: {line}")
-        elif line.startswith(":"):
-            name, policy = line[1:].split()[:2]
-            table[name] = Chain(policy, [])
-        else:
-            line = _COUNTERS.sub("", line, count=1)
-            words = line.split(None, 2)
-            if words[0] != "-A" or len(words) < 2:
-                raise ValueError(f"line {number}: not a rule: {line}")
-            table.setdefault(words[1], Chain("-", [])).rules.append(words[2] if len(words) > 2 else "")
+        elif line == "COMMIT":
+            table = None
+        elif line.strip() and first != "#":
+            raise ValueError(f"line {number}: not a line of iptables-save: {line}")
+    if table is not None:
+        raise ValueError(f"line {number}: the text ends within a table, without COMMIT")
     return tables
 
 
-def atoms(rule: str) -> frozenset[Atom]:
-    """A rule as the set of its conditions and its target's options: two rules that mean the same are equal."""
-    found: set[Atom] = set()
-    negated = False
-    words = shlex.split(rule)
-    at = 0
-    while at < len(words):
-        word = words[at]
-        at += 1
-        if word == "!":
-            negated = True
-            continue
-        option = _LONG.get(word, word)
-        values: list[str] = []
-        if option == "--comment":
-            values, at = [words[at]], at + 1
-        else:
-            if at < len(words) and words[at] == "!":  # the old place of a negation: `-o ! eth0`
-                negated, at = True, at + 1
-            while at < len(words) and not re.match(r"-{1,2}[a-zA-Z]", words[at]) and words[at] != "!":
-                values.append(words[at])
-                at += 1
-        if option != "-m":  # a match is told by its options; `-m tcp` is what iptables-save adds
-            found.update(_normal(option, values, negated))
-        negated = False
-    return frozenset(found)
-
-
-def _normal(option: str, values: list[str], negated: bool) -> list[Atom]:
-    sign = ("!",) if negated else ()
-    if option in ("-s", "-d"):
-        network = str(ipaddress.ip_network(values[0], strict=False))
-        return [] if network in ("0.0.0.0/0", "::/0") and not negated else [(*sign, option, network)]
-    if option == "-p":
-        return [] if values[0] == "all" else [(*sign, option, values[0].lower())]
-    if option in ("--set-xmark", "--set-mark", "--or-mark", "--and-mark", "--xor-mark"):
-        return [("--set-xmark", *_xmark(option, values[0]))]
-    if option == "--mark":
-        value, _slash, mask = values[0].partition("/")
-        return [(*sign, option, str(int(value, 0)), str(int(mask or "0xffffffff", 0)))]
-    if option == "--probability":
-        return [(*sign, option, f"{float(values[0]):.6f}")]
-    if option == "--ctstate":
-        return [(*sign, option, *sorted(values[0].upper().split(",")))]
-    if option == "--reject-with" and values[0] in ("icmp-port-unreachable", "icmp6-port-unreachable"):
-        return []
-    return [(*sign, option, *values)]
-
-
-def _xmark(option: str, text: str) -> tuple[str, str]:
-    """value and mask of --set-xmark that say the same."""
-    value, _slash, mask = text.partition("/")
-    number, bits = int(value, 0), int(mask or "0xffffffff", 0)
-    if option == "--or-mark":
-        bits = number
-    elif option == "--and-mark":
-        number, bits = 0, ~number & 0xFFFFFFFF
-    elif option == "--xor-mark":
-        bits = 0
-    elif option == "--set-mark":
-        bits |= number
-    return str(number), str(bits)
+def _rule_line(number: int, line: str) -> tuple[str, str, tuple[int, int]]:
+    """`[7:420] -A CHAIN RULE`: the chain, the rule, the counters."""
+    counts, rest = (0, 0), line
+    if line[0] == "[":
+        found = _COUNTERS.match(line)
+        if not found:
+            raise ValueError(f"line {number}: not a rule's counters: {line}")
+        counts, rest = (int(found[1]), int(found[2])), line[found.end() :].lstrip()
+    words = rest.split(" ", 2)
+    if words[0] != "-A" or len(words) < 2 or not words[1]:
+        raise ValueError(f"line {number}: not a rule: {line}")
+    return words[1], words[2] if len(words) > 2 else "", counts
 
 
 def target(rule: str) -> str:
     """The chain or target that a rule jumps to; '' for none."""
-    for atom in atoms(rule):
-        if atom[0] in ("-j", "-g"):
-            return atom[1]
-    return ""
+    if '"' in rule:
+        rule = re.sub(r'"(?:[^"\\]|\\.)*"', '""', rule)
+    found = _TARGET.search(rule)
+    return found[1] if found else ""
 
 
 def available(family: str) -> bool:
@@ -147,22 +118,78 @@ def available(family: str) -> bool:
     return bool(shutil.which(f"{TOOLS[family]}-save") and shutil.which(f"{TOOLS[family]}-restore"))
 
 
-def save(family: str) -> Tables:
+def backend(tool: str) -> str:
+    """nf_tables or legacy, for a tool of iptables; releases before 1.8 have the one that is called legacy now."""
+    found = re.search(r"\((\w+)\)", _run([tool, "-V"], None).stdout)
+    return found[1] if found else "legacy"
+
+
+def save(family: str) -> Saved:
     """All tables of the network namespace that the thread is in."""
-    return parse(_run([f"{TOOLS[family]}-save"], None))
+    done = _run([f"{TOOLS[family]}-save"], None)
+    return Saved(parse(done.stdout), [*remarks(done), *_elsewhere(family)])
+
+
+def remarks(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What iptables-save could not show: tables of the other back end, tables that nft made for itself."""
+    lines = (done.stdout + done.stderr).split("\n") if "# Table" in done.stdout else done.stderr.split("\n")
+    return [line.lstrip("# ") for line in lines if line.startswith(("# Warning", "# Table", "#Table", "Warning"))]
+
+
+def _elsewhere(family: str) -> list[str]:
+    """The nf_tables back end says itself that there are legacy tables; the legacy one says nothing of the others."""
+    tool = TOOLS[family]
+    if not shutil.which(f"{tool}-nft-save") or backend(tool) != "legacy":
+        return []
+    try:
+        if "\n-A " in _run([f"{tool}-nft-save"], None).stdout:
+            return [f"Warning: {tool}-nft rules present, use {tool}-nft to see them"]
+    except IptablesError:  # a kernel without nf_tables
+        pass
+    return []
 
 
 def restore(family: str, lines: list[str]) -> None:
-    """Feed iptables-restore; each table changes as a whole or not at all, other chains stay as they are."""
-    _run([f"{TOOLS[family]}-restore", "--noflush", "-w", _WAIT], "\n".join(lines) + "\n")
+    """Feed iptables-restore; each table changes as a whole or not at all, other chains stay as they are.
+
+    Several tables are tried out first, so that a rule which the tool refuses in the last leaves the first as it was.
+    """
+    command = [f"{TOOLS[family]}-restore", "--noflush", "--counters", "-w", _WAIT]
+    text = "\n".join(lines) + "\n"
+    try:
+        if lines.count("COMMIT") > 1:
+            _run([*command, "--test"], text)
+        _run(command, text)
+    except IptablesError as error:
+        raise IptablesError(f"{error}{_where(lines, str(error))}") from None
 
 
-def _run(arguments: list[str], text: str | None) -> str:
+def _where(lines: list[str], said: str) -> str:
+    """The table, chain and rule that iptables-restore means by its line's number."""
+    found = _LINE.search(said)
+    number = int(found[1]) if found else 0
+    if not 0 < number <= len(lines):
+        return ""
+    table = next((line[1:] for line in reversed(lines[:number]) if line.startswith("*")), "")
+    line = lines[number - 1]
+    if line == "COMMIT":
+        return f": the kernel refused a change of table {table}; its log (dmesg) may say which rule, and why"
+    verb, _blank, rest = line.partition(" ")
+    name, _blank, rule = rest.partition(" ")
+    if verb == "-X":
+        return f": chain {name} of table {table} cannot go: something of others still jumps to it"
+    where = f"chain {name.lstrip(':')} of table {table}"
+    return f": {where}, the rule: {rule}" if verb in ("-A", "-I", "-D") else f": {where}, the line: {line}"
+
+
+def _run(arguments: list[str], text: str | None) -> subprocess.CompletedProcess[str]:
     try:
         done = subprocess.run(arguments, input=text, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise IptablesError(f"{arguments[0]} is not installed (package iptables)") from None
     if done.returncode:
-        said = " ".join(line for line in done.stderr.split("\n") if line and not line.startswith("#"))
-        raise IptablesError(f"{' '.join(arguments)}: {said.strip() or f'exit code {done.returncode}'}")
-    return done.stdout
+        said = " ".join(
+            line.strip() for line in done.stderr.split("\n") if line.strip() and not line.startswith(("#", "Try `"))
+        )
+        raise IptablesError(f"{arguments[0]}: {said or f'exit code {done.returncode}'}")
+    return done

@@ -117,6 +117,10 @@ class Ledger:
         """Whether any description made or changed this object."""
         return any(key in held for held in self.entries.values())
 
+    def all(self) -> list[Key]:
+        """What all descriptions hold."""
+        return [key for held in self.entries.values() for key in held]
+
     def keys(self, name: str) -> list[Key]:
         """What a description holds."""
         return list(self.entries.get(name, ()))

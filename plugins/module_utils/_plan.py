@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import Any, NamedTuple
 
-from ._kinds import KINDS, LINK_KINDS, ipip, link, netns, sysctl
+from ._kinds import KINDS, LINK_KINDS, chain, ipip, link, netns, sysctl
 from ._model import CREATE_ONLY, LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op, Problem
 from ._snapshot import Have, devices_of
 
@@ -45,7 +46,13 @@ class Plan(NamedTuple):
 
     def commands(self) -> list[str]:
         """The ops as iproute2 command lines."""
-        return [line for op in self.ops for line in KINDS[op.key.kind].commands(op)]
+        lines: list[str] = []
+        for kind, ops in groupby(self.ops, lambda op: op.key.kind):
+            if kind == chain.NAME:  # chains refer to each other: all are made before any is filled
+                lines += chain.script(list(ops))
+            else:
+                lines += [line for op in ops for line in KINDS[kind].commands(op)]
+        return lines
 
     def touched(self) -> set[Key]:
         """All keys that the plan changes."""

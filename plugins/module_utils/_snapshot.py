@@ -162,7 +162,9 @@ def _read_chains(where: str, scope: Scope, have: Have) -> None:
         if netns_ != where:
             continue
         try:
-            for found in chain.read(where, family, _iptables.save(family), wanted):
+            saved = _iptables.save(family)
+            have.warnings += saved.warnings
+            for found in chain.read(where, family, saved.tables, wanted):
                 have.add(found)
         except _iptables.IptablesError as error:
             have.warnings.append(str(error))

@@ -2,35 +2,75 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Chains of iptables that are the collection's own, with the jumps that lead to them.
+"""Chains of iptables that are the collection's own, with the jumps that lead to them from built-in chains.
 
 All chains of one namespace and family go through one iptables-restore: rules of others are neither read into a
-change nor touched by it.
+change nor touched by it. What does not change is not in it, so it keeps its counters.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from .. import _iptables
+from .. import _iptables_rule as grammar
+from .._iptables_options import TARGETS
 from .._model import Field, Item, Key, Object, Op, Type, choice
 
 NAME = "chain"
 PREFIX = "LINUXNET-"
-TABLES = ("raw", "mangle", "nat", "filter", "security")
+TABLES = tuple(_iptables.TABLES)
+
+# A jump is (built-in chain, conditions, where[, number]). Wanted: where it is put, and kept with regard to the rules of
+# others ('' for behind all, once). Had: where it is with regard to them, and its number in the chain.
+Jump = tuple[Any, ...]
+_KEPT = {
+    "first": ("first", "only"),
+    "last": ("last", "only"),
+    "only": ("only", "first", "last"),
+    "between": ("between",),
+}
+
+
+def _meaning(rule: str) -> Any:
+    """A rule in a kernel may be one that this code cannot read: it is its own text then."""
+    try:
+        return _iptables.atoms(rule)
+    except ValueError:
+        return rule
 
 
 def _rules_same(want: Any, have: Any) -> bool:
-    return have is not None and [_iptables.atoms(rule) for rule in want] == [_iptables.atoms(rule) for rule in have]
+    if have is None or len(want) != len(have):
+        return False
+    return all(one == other or _meaning(one) == _meaning(other) for one, other in zip(want, have))
+
+
+def _jump_changes(want: Iterable[Jump], have: Iterable[Jump]) -> tuple[list[Jump], list[Jump]]:
+    """The jumps that go, and those that come. One that is where it shall be stays."""
+    gone, come = list(have), []
+    for jump in want:
+        kept = (
+            other
+            for other in gone
+            if other[0] == jump[0]
+            and (not jump[2] or other[2] in _KEPT[jump[2]])
+            and _meaning(other[1]) == _meaning(jump[1])
+        )
+        found = next(kept, None)
+        if found is None:
+            come.append(jump)
+        else:
+            gone.remove(found)
+    return gone, come
 
 
 def _jumps_same(want: Any, have: Any) -> bool:
-    def bag(jumps: Any) -> list[Any]:
-        return sorted((source, sorted(_iptables.atoms(rule))) for source, rule, _where in jumps)
-
-    return have is not None and bag(want) == bag(have)
+    return have is not None and _jump_changes(want, have) == ([], [])
 
 
 FIELDS = {
@@ -44,6 +84,9 @@ def key(netns: str, family: str, table: str, name: str) -> Key:
     return Key(NAME, netns, (family, table, name))
 
 
+# ---- a description -> want ----------------------------------------------------------------------------------------
+
+
 def _chain_name(value: Any) -> str:
     text = str(value)
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", text) or len(text) > _iptables.MAX_CHAIN or text.startswith("-"):
@@ -52,16 +95,19 @@ def _chain_name(value: Any) -> str:
         )
     if text in _iptables.BUILTIN:
         raise ValueError(f"{text} is a built-in chain: state a chain of your own and a jump from {text} to it")
+    if text in TARGETS:
+        raise ValueError(f"{text} is the name of a target of iptables")
     return text
 
 
 def _rule(value: Any) -> str:
+    """A rule, quoted as iptables-restore reads it."""
     text = " ".join(str(value).split("\n"))
     try:
         _iptables.atoms(text)
-    except (ValueError, IndexError) as error:
+        return grammar.render(grammar.read(text)) if "'" in text or '"' in text or "!" in text else text
+    except ValueError as error:
         raise ValueError(f"{text!r} is not a rule ({error})") from None
-    return text
 
 
 def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
@@ -71,103 +117,157 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     family = item.take("family", choice({"ipv4": 4, "ipv6": 6}).parse, "ipv4")
     table = item.take("table", choice(dict.fromkeys(TABLES, 0)).parse, required=True)
     rules = item.take("rules", lambda value: tuple(_rule(rule) for rule in value), ())
-    jumps = item.take("jumps", lambda value: tuple(_jump(jump) for jump in value), ())
+    jumps = item.take("jumps", lambda value: tuple(_jump(jump, table) for jump in value), ())
     item.done()
     return [Object(key(netns, family, table, name), {"rules": rules, "jumps": jumps})] if name and table else []
 
 
-def _jump(value: Any) -> tuple[str, str, str]:
+def _jump(value: Any, table: str | None) -> Jump:
     """{from: POSTROUTING, rule: conditions, at: last}"""
     if isinstance(value, str):
         value = {"from": value}
     if not isinstance(value, Mapping) or set(value) - {"from", "rule", "at"} or "from" not in value:
         raise ValueError(f"{value!r} is not a jump, like {{from: POSTROUTING, rule: '-s 192.0.2.0/24', at: last}}")
-    where = value.get("at") or "last"
-    if where not in ("first", "last"):
+    source, where = str(value["from"]), value.get("at") or ""
+    if table and source not in _iptables.TABLES[table]:
+        raise ValueError(f"from: {source} is no built-in chain of table {table} ({', '.join(_iptables.TABLES[table])})")
+    if where not in ("first", "last", ""):
         raise ValueError(f"at: {where!r} is neither first nor last")
-    return str(value["from"]), _rule(value.get("rule") or ""), where
+    rule = _rule(value.get("rule") or "")
+    if grammar.read(rule).target:
+        raise ValueError(f"rule: {rule!r} has a target; state the conditions of the jump only")
+    return source, rule, where
+
+
+# ---- the kernel -> have -------------------------------------------------------------------------------------------
 
 
 def read(netns: str, family: str, tables: _iptables.Tables, wanted: set[tuple[str, str]]) -> list[Object]:
     """Those of the wanted (table, chain) that are there, with the jumps to them."""
     found = []
-    for table, name in wanted:
-        chain = tables.get(table, {}).get(name)
-        if chain is None:
-            continue
-        jumps = []
-        for source in _iptables.BUILTIN:
-            if source not in tables[table]:
-                continue
-            for position, rule in enumerate(tables[table][source].rules):
-                if re.search(rf"-[jg] {re.escape(name)}(\s|$)", rule) and source != name:
-                    conditions = re.sub(rf"\s*-j {re.escape(name)}(?=\s|$)", "", rule)
-                    jumps.append((source, conditions, "first" if position == 0 else "last"))
-        fields = {"rules": tuple(chain.rules), "jumps": tuple(jumps)}
-        found.append(Object(key(netns, family, table, name), fields))
+    for table in {table for table, _name in wanted if table in tables}:
+        ours = {name for other, name in wanted if other == table}
+        jumps = _jumps_to(ours, table, tables[table])
+        for name in ours & tables[table].keys():
+            fields = {"rules": tuple(tables[table][name].rules), "jumps": tuple(jumps.get(name, ()))}
+            found.append(Object(key(netns, family, table, name), fields))
     return found
 
 
-def restore_lines(ops: list[Op]) -> list[str]:
+def _jumps_to(ours: set[str], table: str, chains: Mapping[str, _iptables.Chain]) -> dict[str, list[Jump]]:
+    """The jumps from built-in chains to our own, in one pass over these chains' rules."""
+    found: dict[str, list[Jump]] = {}
+    for source in _iptables.TABLES.get(table, ()):
+        rules = chains[source].rules if source in chains else []
+        targets = [_iptables.target(rule) for rule in rules]
+        others = [n for n, name in enumerate(targets) if name not in ours and not name.startswith(PREFIX)]
+        first, last = (others[0], others[-1]) if others else (len(rules), -1)
+        for number, name in enumerate(targets):
+            if name in ours:
+                where = {(True, True): "only", (True, False): "first", (False, True): "last"}.get(
+                    (number < first, number > last), "between"
+                )
+                found.setdefault(name, []).append((source, _conditions(rules[number]), where, number + 1))
+    return found
+
+
+def _conditions(text: str) -> str:
+    """A jump's rule without its `-j NAME`; a goto stays what it is."""
+    rule = grammar.read(text)
+    return text if rule.goto else grammar.render(rule._replace(target=None))
+
+
+# ---- ops -> the kernel --------------------------------------------------------------------------------------------
+
+
+def _steps(ops: list[Op], room: Mapping[str, int], text: Callable[[str], str] = str) -> list[str]:
+    """The changes of one table in their order: chains first, since they may jump to each other, and last.
+
+    `room` is how many rules a built-in chain has, where that is known: a jump that goes back to its number fits in.
+    """
+    made = [op.key.ident[2] for op in ops if op.action == "create"]
+    emptied = [op for op in ops if op.action == "delete" or (op.action == "change" and "rules" in op.fields)]
+    left: Counter[str] = Counter()
+    gone: list[str] = []
+    come: list[tuple[int, str, Jump]] = []
+    for op in ops:
+        name = op.key.ident[2]
+        wanted = op.fields.get("jumps", () if op.action == "delete" else op.have.get("jumps", ()))
+        leaving, coming = _jump_changes(wanted, op.have.get("jumps", ()))
+        left.update(jump[0] for jump in leaving)
+        gone += [_line("-D", jump, name, text) for jump in leaving]
+        come += [(jump[3] if len(jump) > 3 else 0, name, jump) for jump in coming]
+    lines = [*(f"-N {name}" for name in made), *gone, *(f"-F {op.key.ident[2]}" for op in emptied)]
+    for op in ops:
+        lines += [f"-A {op.key.ident[2]} {text(rule)}".rstrip() for rule in op.fields.get("rules", ())]
+    added: Counter[str] = Counter()
+    for number, name, jump in sorted(come, key=lambda one: one[0]):
+        verb = "-I" if number or jump[2] == "first" else "-A"
+        most = room.get(jump[0], number + left[jump[0]]) - left[jump[0]] + added[jump[0]] + 1
+        added[jump[0]] += 1
+        lines.append(_line(verb, jump, name, text, min(number, most)))
+    return [*lines, *(f"-X {op.key.ident[2]}" for op in ops if op.action == "delete")]
+
+
+def _line(verb: str, jump: Jump, name: str, text: Callable[[str], str], number: int = 0) -> str:
+    target = "" if re.search(r"(^| )-g ", jump[1]) else f"-j {name}"
+    return " ".join(part for part in (verb, jump[0], str(number or ""), text(jump[1]), target) if part)
+
+
+def _by_table(ops: list[Op]) -> Iterable[tuple[tuple[str, str, str], list[Op]]]:
+    """The ops of each (namespace, family, table)."""
+    order = sorted(ops, key=lambda op: (op.key.netns, op.key.ident[0], op.key.ident[1]))
+    for where, group in groupby(order, lambda op: (op.key.netns, op.key.ident[0], op.key.ident[1])):
+        yield where, list(group)
+
+
+def restore_lines(ops: list[Op], rooms: Mapping[str, Mapping[str, int]]) -> list[str]:
     """The input of iptables-restore for changes of one namespace and family."""
     lines = []
-    for table in sorted({op.key.ident[1] for op in ops}):
-        lines.append(f"*{table}")
-        here = [op for op in ops if op.key.ident[1] == table]
-        lines += [f":{op.key.ident[2]} - [0:0]" for op in here if op.action != "delete"]
-        for op in here:
-            lines += _chain_lines(op)
-        lines += [f"-X {op.key.ident[2]}" for op in here if op.action == "delete"]
-        lines.append("COMMIT")
+    for (_netns, _family, table), group in _by_table(ops):
+        steps = _steps(group, rooms.get(table, {}))
+        # to name a chain is to make it, or to empty it
+        lines += [f"*{table}", *(f":{line[3:]} - [0:0]" for line in steps if line[:2] in ("-N", "-F"))]
+        lines += [*(line for line in steps if line[:2] not in ("-N", "-F")), "COMMIT"]
     return lines
 
 
-def _chain_lines(op: Op) -> list[str]:
-    name = op.key.ident[2]
-    old = op.have.get("jumps", ())
-    if op.action == "delete":
-        return [*(_line("-D", jump, name) for jump in old), f"-F {name}"]
-    fields = {**op.have, **op.fields}
-    lines = [f"-A {name} {rule}" for rule in fields.get("rules", ())]
-    new = fields.get("jumps", ())
-    if _jumps_same(new, old):
-        return lines
-    lines = [*(_line("-D", jump, name) for jump in old), *lines]
-    return [*lines, *(_line("-I" if jump[2] == "first" else "-A", jump, name) for jump in new)]
-
-
-def _line(verb: str, jump: tuple[str, str, str], name: str) -> str:
-    return " ".join(part for part in (verb, jump[0], jump[1], "-j", name) if part)
-
-
 def run(ops: list[Op], world: Any) -> None:
-    """One atomic restore for each family."""
+    """One restore for each family."""
     for family in sorted({op.key.ident[0] for op in ops}):
         here = [op for op in ops if op.key.ident[0] == family]
         world.current = here[0]
         with world.namespaces.entered(ops[0].key.netns):
             try:
-                _iptables.restore(family, restore_lines(here))
+                _iptables.restore(family, restore_lines(here, _rooms(family, here)))
             except _iptables.IptablesError as error:
                 raise OSError(22, str(error)) from None
 
 
+def _rooms(family: str, ops: list[Op]) -> dict[str, dict[str, int]]:
+    """How many rules the built-in chains have, if a jump shall go back to its number."""
+    if not any(len(jump) > 3 for op in ops for jump in op.fields.get("jumps", ())):
+        return {}
+    tables = _iptables.save(family).tables
+    return {table: {name: len(chain.rules) for name, chain in chains.items()} for table, chains in tables.items()}
+
+
+def script(ops: list[Op]) -> list[str]:
+    """The lines that a person would type: each finds what it refers to."""
+    lines = []
+    for (netns, family, table), group in _by_table(ops):
+        tool = f"{_iptables.TOOLS[family]} -t {table}"
+        if netns.startswith("/"):
+            tool = f"nsenter --net={netns} {tool}"
+        elif netns:
+            tool = f"ip netns exec {netns} {tool}"
+        lines += [f"{tool} {line}" for line in _steps(group, {}, grammar.in_shell)]
+    return lines
+
+
 def commands(op: Op) -> list[str]:
-    """The lines that a person would type."""
-    family, table, name = op.key.ident
-    tool = f"{_iptables.TOOLS[family]} -t {table}"
-    lines = _chain_lines(op)
-    if op.action == "create":
-        lines.insert(0, f"-N {name}")
-    elif op.action == "change":
-        lines.insert(0, f"-F {name}")
-    else:
-        lines.append(f"-X {name}")
-    if op.key.netns.startswith("/"):
-        tool = f"nsenter --net={op.key.netns} {tool}"
-    elif op.key.netns:
-        tool = f"ip netns exec {op.key.netns} {tool}"
-    return [f"{tool} {line}" for line in lines]
+    """The lines for one chain."""
+    return script([op])
 
 
 def owned(have: Object) -> bool:
