@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ._iptables_same import atoms
@@ -35,7 +36,9 @@ _TARGET = re.compile(r"(?:^| )-[jg] (\S+)")
 
 
 class IptablesError(Exception):
-    """iptables refused, or is not there; the text is for the user."""
+    """iptables refused, or is not there; the text is for the user. `table` was refused as a whole, by the kernel."""
+
+    table = ""
 
 
 class Chain(NamedTuple):
@@ -126,11 +129,17 @@ def backend(tool: str) -> str:
 
 def save(family: str) -> Saved:
     """All tables of the network namespace that the thread is in."""
-    done = _run([f"{TOOLS[family]}-save"], None)
-    return Saved(parse(done.stdout), [*remarks(done), *_elsewhere(family)])
+    saved = save_with(f"{TOOLS[family]}-save")
+    return saved._replace(warnings=[*saved.warnings, *_elsewhere(family)])
 
 
-def remarks(done: subprocess.CompletedProcess[str]) -> list[str]:
+def save_with(tool: str) -> Saved:
+    """The same, with counters, by this iptables-save. ValueError for what is no output of one."""
+    done = _run([tool, "-c"], None)
+    return Saved(parse(done.stdout), _remarks(done))
+
+
+def _remarks(done: subprocess.CompletedProcess[str]) -> list[str]:
     """What iptables-save could not show: tables of the other back end, tables that nft made for itself."""
     lines = (done.stdout + done.stderr).split("\n") if "# Table" in done.stdout else done.stderr.split("\n")
     return [line.lstrip("# ") for line in lines if line.startswith(("# Warning", "# Table", "#Table", "Warning"))]
@@ -161,25 +170,61 @@ def restore(family: str, lines: list[str]) -> None:
             _run([*command, "--test"], text)
         _run(command, text)
     except IptablesError as error:
-        raise IptablesError(f"{error}{_where(lines, str(error))}") from None
+        raise _located(lines, str(error)) from None
 
 
-def _where(lines: list[str], said: str) -> str:
-    """The table, chain and rule that iptables-restore means by its line's number."""
+def _located(lines: list[str], said: str) -> IptablesError:
+    """With the table, chain and rule that iptables-restore means by its line's number."""
     found = _LINE.search(said)
     number = int(found[1]) if found else 0
     if not 0 < number <= len(lines):
-        return ""
+        return IptablesError(said)
     table = next((line[1:] for line in reversed(lines[:number]) if line.startswith("*")), "")
     line = lines[number - 1]
     if line == "COMMIT":
-        return f": the kernel refused a change of table {table}; its log (dmesg) may say which rule, and why"
+        error = IptablesError(f"{said}: the kernel refused the change of table {table}")
+        error.table = table
+        return error
+    return IptablesError(f"{said}: {_named(table, line)}")
+
+
+def _named(table: str, line: str) -> str:
     verb, _blank, rest = line.partition(" ")
     name, _blank, rule = rest.partition(" ")
     if verb == "-X":
-        return f": chain {name} of table {table} cannot go: something of others still jumps to it"
-    where = f"chain {name.lstrip(':')} of table {table}"
-    return f": {where}, the rule: {rule}" if verb in ("-A", "-I", "-D") else f": {where}, the line: {line}"
+        return f"chain {name} of table {table} cannot go: something of others still jumps to it"
+    return (
+        f"chain {name.lstrip(':')} of table {table}, {f'the rule: {rule}' if verb[:1] == '-' else f'the line: {line}'}"
+    )
+
+
+def culprit(family: str, lines: list[str], table: str, there: Iterable[str]) -> str:
+    """The first rule that is refused, of a table that was refused as a whole, found by halving.
+
+    To be called in a namespace that nobody else sees; `there` are the chains of the table where it was refused.
+    """
+    start = lines.index(f"*{table}")
+    rules = [line for line in lines[start : lines.index("COMMIT", start)] if line[:3] in ("-A ", "-I ")]
+    rules = [re.sub(r"^-I (\S+) \d+", r"-I \1", line) for line in rules]
+    chains = {*there, *(line[1:].split()[0] for line in lines[start:] if line[:1] == ":")}
+    head = [f"*{table}", *(f":{name} - [0:0]" for name in sorted(chains - {*BUILTIN}))]
+
+    def refused(count: int) -> bool:
+        try:
+            restore(family, [*head, *rules[:count], "COMMIT"])
+        except IptablesError as error:
+            return bool(error.table)
+        finally:
+            restore(family, [f"*{table}", "-F", "-X", "COMMIT"])
+        return False
+
+    low, high = 0, len(rules)
+    if not refused(high):
+        return "its log (dmesg) may say which rule, and why"
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if refused(middle) else (middle + 1, high)
+    return _named(table, rules[low - 1])
 
 
 def _run(arguments: list[str], text: str | None) -> subprocess.CompletedProcess[str]:

@@ -236,6 +236,21 @@ _DEFAULTS: dict[tuple[str, str], tuple[Value, ...]] = {
 }
 
 
+def destination_ports(rule: Rule) -> list[tuple[list[tuple[int, int]], bool]]:
+    """The ranges of destination ports that a rule's matches ask for, each with whether they are negated."""
+    found = []
+    for match in rule.matches:
+        for option in match.options:
+            parts = option.values[0].split(",") if option.name in ("dport", "dports", "ports") else ()
+            ranges = []
+            for part in parts:
+                low, colon, high = part.partition(":")
+                ranges.append((_port(low or "0"), _port(high or "65535") if colon else _port(low)))
+            if ranges:
+                found.append((ranges, option.negated))
+    return found
+
+
 # ---- rules --------------------------------------------------------------------------------------------------------
 
 

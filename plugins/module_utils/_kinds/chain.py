@@ -10,6 +10,7 @@ change nor touched by it. What does not change is not in it, so it keeps its cou
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -238,10 +239,19 @@ def run(ops: list[Op], world: Any) -> None:
         here = [op for op in ops if op.key.ident[0] == family]
         world.current = here[0]
         with world.namespaces.entered(ops[0].key.netns):
+            lines = restore_lines(here, _rooms(family, here))
             try:
-                _iptables.restore(family, restore_lines(here, _rooms(family, here)))
+                _iptables.restore(family, lines)
             except _iptables.IptablesError as error:
-                raise OSError(22, str(error)) from None
+                raise OSError(errno.EINVAL, f"{error}{_culprit(error, family, lines, world)}") from None
+
+
+def _culprit(error: _iptables.IptablesError, family: str, lines: list[str], world: Any) -> str:
+    if not error.table:
+        return ""
+    there = _iptables.save(family).tables.get(error.table, {})
+    with world.namespaces.scratch():
+        return f": {_iptables.culprit(family, lines, error.table, there)}"
 
 
 def _rooms(family: str, ops: list[Op]) -> dict[str, dict[str, int]]:
