@@ -14,7 +14,7 @@ import glob
 import os
 import shutil
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 from . import _iptables
@@ -59,7 +59,7 @@ class Ruleset(NamedTuple):
 
 def everywhere(namespaces: Namespaces) -> list[str]:
     """All network namespaces: the own one, those with a name, and those that only have processes (containers)."""
-    found = {namespaces.own: "", **{identity: name for identity, name in namespaces.known().items()}}
+    found = {namespaces.own: "", **namespaces.known()}
     for path in sorted(glob.glob("/proc/[0-9]*/ns/net"), key=lambda path: int(path.split("/")[2])):
         try:
             status = os.stat(path)
@@ -70,7 +70,7 @@ def everywhere(namespaces: Namespaces) -> list[str]:
     return list(dict.fromkeys(found.values()))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tools(family: str) -> dict[str, str]:
     """{back end: its iptables-save}. Where there is but one iptables, its -V says which back end it has."""
     tool = _iptables.TOOLS[family]

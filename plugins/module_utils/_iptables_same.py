@@ -224,6 +224,7 @@ _DEFAULTS: dict[tuple[str, str], tuple[Value, ...]] = {
     ("recent", "name"): ("DEFAULT",),
     ("recent", "mask"): ("255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("recent", "rsource"): ((),),
+    ("icmp", "icmp-type"): ("255",),
     ("limit", "limit"): ((3, "hour"),),
     ("limit", "limit-burst"): (5,),
     ("hashlimit", "hashlimit-burst"): ("5",),
@@ -321,7 +322,10 @@ def meaning(rule: Rule) -> Meaning:
             comments.append(one)
         elif match.name not in _ORDER_FREE:
             blocks += [one, []]
-        elif len(one) > 1 or match.name not in protocols:  # `-m tcp` alone says what `-p tcp` said
+        elif match.name in protocols:
+            # `-m tcp` alone says what `-p tcp` said, and the nf_tables back end makes one match of two
+            blocks[-1] += [(match.name, option) for option in one[1:]]
+        else:
             blocks[-1].append(one)
     matches = tuple(tuple(sorted(block, key=repr)) if isinstance(block, list) else block for block in blocks)
     target = _extension(rule.target) if rule.target else ()

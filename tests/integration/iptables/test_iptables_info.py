@@ -143,7 +143,7 @@ def test_namespaces_by_name_path_pid_and_all(back_end: str) -> None:
         for given in ("red", "/run/netns/red"):
             assert [(rule["netns"], rule["chain"]) for rule in info(netns=given)["rules"]] == [("red", "INPUT")]
         wait_for(lambda: [rule["chain"] for rule in info(netns=str(process.pid))["rules"]] == ["INPUT"])
-        wait_for(lambda: ["OUTPUT"] == [rule["chain"] for rule in info(netns=str(nameless.pid))["rules"]])
+        wait_for(lambda: [rule["chain"] for rule in info(netns=str(nameless.pid))["rules"]] == ["OUTPUT"])
         found = {rule["netns"]: rule["chain"] for rule in info(netns="all")["rules"]}
         assert found["red"] == "INPUT" and "OUTPUT" in found.values()
     finally:

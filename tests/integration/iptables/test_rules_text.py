@@ -9,6 +9,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.linuxnet.lab.plugins.module_utils import _iptables
 from ansible_collections.linuxnet.lab.plugins.module_utils import _iptables_rule as grammar
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from .rules import WRITTEN, WRITTEN6
 from .support import back_end, feed, lab, saved
@@ -56,3 +58,47 @@ def test_rules_that_iptables_keeps_apart_differ_in_meaning(back_end: str) -> Non
         # the order of two marks' matches is all in which two of the rules differ: no difference
         apart = {rule.replace("NOTRACK", "CT --notrack") for rule in rules if not rule.startswith("-m mark --mark 0x2")}
         assert len({_iptables.atoms(rule) for rule in rules}) == len(apart), table
+
+
+# parts of a rule that go together, as a person writes them, and what may stand before each
+_CONDITIONS = ["-s 10.0.0.7", "-d 10.1.2.3/16", "-i eth+", "-o cali0"]
+_MATCHES = [
+    "-m mark {}--mark 0x4000/0x4000",
+    "-m connmark {}--mark 7",
+    "-m conntrack {}--ctstate RELATED,NEW",
+    "-m addrtype {}--dst-type LOCAL",
+    "-m addrtype {}--src-type LOCAL --limit-iface-in",
+    "-m comment --comment '-j DROP \"{}\" it''s \\'",
+    "-m limit --limit 3/minute",
+    "-m statistic --mode random {}--probability 0.25",
+    "-m recent {}--rcheck --name A",
+    "-m recent --set --name B",
+    "-m tcp --sport 1024 {}--syn --dport 80:",
+    "-m multiport {}--dports 443,http",
+    "-m length {}--length :100",
+    "-m owner {}--uid-owner root",
+]
+_TARGETS = ["", "-j ACCEPT", "-g Y", "-j REJECT", "-j LOG --log-prefix '-x {}'", "-j Y"]
+
+
+@st.composite
+def written(draw: st.DrawFn) -> str:
+    """A rule that iptables takes, with its matches in any order and parts negated."""
+
+    def negated(part: str) -> str:
+        return part.format(draw(st.sampled_from(["", "! "])))
+
+    conditions = draw(st.lists(st.sampled_from(_CONDITIONS), unique=True, max_size=3))
+    words = ["-p tcp", *(draw(st.sampled_from(["", "! "])) + part for part in conditions)]
+    words += [negated(part) for part in draw(st.lists(st.sampled_from(_MATCHES), unique=True, max_size=4))]
+    return " ".join([*words, negated(draw(st.sampled_from(_TARGETS)))]).strip()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(written(), min_size=1, max_size=25))
+def test_any_rule_means_the_same_when_it_is_saved(back_end: str, rules: list[str]) -> None:
+    texts = [grammar.render(grammar.read(rule)) for rule in rules]
+    kept = restored("ipv4", {"filter": texts})["filter"]
+    assert [_iptables.atoms(rule) for rule in kept] == [_iptables.atoms(rule) for rule in rules]
+    assert [grammar.render(grammar.read(rule)) for rule in kept] == kept
+    assert len(set(kept)) >= len({_iptables.atoms(rule) for rule in rules})

@@ -95,6 +95,7 @@ SAME = [
     ("-m limit --limit 5/minute", "-m limit --limit 5/min --limit-burst 5"),
     ("-p tcp --syn", "-p 6 -m tcp --tcp-flags FIN,SYN,RST,ACK SYN"),
     ("-j NOTRACK", "-j CT --notrack"),
+    ("-p tcp -m tcp --dport 80 -m tcp --sport 90", "-p tcp -m tcp --sport 90 --dport 80"),
     ("-ptcp --dport=http", "-p tcp -m tcp --dport 80:80"),
     ("-i + -s 0/0".replace("0/0", "0.0.0.0/0"), ""),
     ("-m conntrack ! --ctstate NEW", "-m conntrack --ctstate ! NEW"),
