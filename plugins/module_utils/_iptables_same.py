@@ -224,7 +224,6 @@ _DEFAULTS: dict[tuple[str, str], tuple[Value, ...]] = {
     ("recent", "name"): ("DEFAULT",),
     ("recent", "mask"): ("255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("recent", "rsource"): ((),),
-    ("icmp", "icmp-type"): ("255",),
     ("limit", "limit"): ((3, "hour"),),
     ("limit", "limit-burst"): (5,),
     ("hashlimit", "hashlimit-burst"): ("5",),

@@ -39,7 +39,6 @@ WRITTEN: dict[str, list[str]] = {
         "-p udp -m multiport --source-ports 53 -j Y",
         "-p icmp --icmp-type echo-request -j Y",
         "-p icmp --icmp-type any -j Y",
-        "-p icmp -m icmp -j DROP",
         "-p icmp -m icmp --icmp-type port-unreachable -j Y",
         "-p icmp -m icmp ! --icmp-type 8/0 -j Y",
         "-m state --state NEW,ESTABLISHED -j Y",
