@@ -23,7 +23,7 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
     listing,
     network4,
 )
-from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import Member, check_same, members, own_problems
+from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import Member, members, own_problems
 
 ROLE = "node_port"
 ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
@@ -119,9 +119,7 @@ def plan(
     known = {f"{pod.get('namespace') or 'default'}/{pod.get('name')}": pod for pod in pods}
     unknown = [name for name, found in told.items() if found is None]
     services = _Reader(check, host, known, unknown).services()
-    present = {name: one for name, one in everyone.items() if one.check.values.get("state") != "absent"}
-    check_same(present, _SHARED)
-    _check_same_services(present)
+    _check_same({name: one for name, one in everyone.items() if one.check.values.get("state") != "absent"})
     part["problems"] = own_problems(host, everyone)
     if part["problems"]:
         return part
@@ -313,24 +311,26 @@ class _Reader:
         return _kube.Endpoint(str(parsed), port, self.nodes.get(str(parsed)) == self.host)
 
 
-def _check_same_services(group: Mapping[str, Member]) -> None:
-    """Every host of a group has the same services; one that differs from the group's first host tells it."""
-    hosts = list(group.values())
-    first = _stated(hosts[0]) if hosts else {}
+def _check_same(group: Mapping[str, Member]) -> None:
+    """Every host of a group has the same services; one that differs from the group's first host tells it.
+
+    Nothing is known of the services of a host that is not in the play, if they are not in the inventory.
+    """
+    hosts = [one for one in group.values() if one.reports or one.check.values.get("services")]
     for member in hosts[1:]:
-        own = _stated(member)
-        for name in dict.fromkeys([*first, *own]):
-            if own.get(name) != first.get(name):
-                how = (
-                    "differs from"
-                    if name in own and name in first
-                    else "is not there, but"
-                    if name in first
-                    else "is not"
-                )
-                member.check.problem(
-                    "services", f"{name!r} {how} on {hosts[0].host}; all hosts of a group share their services"
-                )
+        where = f"on {hosts[0].host}; all hosts of a group share"
+        for option in _SHARED:
+            mine, theirs = member.check.values.get(option), hosts[0].check.values.get(option)
+            if str(mine) != str(theirs):
+                member.check.problem(option, f"{mine!r} differs from {theirs!r} {where} it")
+        mine, theirs = _stated(member), _stated(hosts[0])
+        for name in dict.fromkeys([*theirs, *mine]):
+            if name not in theirs:
+                member.check.problem("services", f"{name!r} is not {where} their services")
+            elif name not in mine:
+                member.check.problem("services", f"{name!r} is not there, but {where} their services")
+            elif mine[name] != theirs[name]:
+                member.check.problem("services", f"{name!r} differs from that {where} their services")
 
 
 def _stated(member: Member) -> dict[str, dict[str, str]]:

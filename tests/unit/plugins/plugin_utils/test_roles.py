@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.linuxnet.lab.plugins.plugin_utils import bridge_network, ipip_tunnel, vxlan_overlay
+from ansible_collections.linuxnet.lab.plugins.plugin_utils import bridge_network, ipip_tunnel, node_port, vxlan_overlay
 
 ROOT = Path(__file__).parents[4]
-TABLES = {module.ROLE: module.DEFAULTS for module in (bridge_network, ipip_tunnel, vxlan_overlay)}
-ROLES = ["prepare", *TABLES]
+TABLES = {module.ROLE: module.DEFAULTS for module in (bridge_network, ipip_tunnel, node_port, vxlan_overlay)}
+ROLES = ["prepare", "echo_server", *TABLES]
 
 
 def load(role: str, path: str) -> Any:
@@ -62,7 +62,8 @@ def test_entry_points_are_task_files(role: str) -> None:
 
 @pytest.mark.parametrize("role", list(TABLES))
 def test_defaults_make_no_mistake(role: str) -> None:
-    module = {"bridge_network": bridge_network, "ipip_tunnel": ipip_tunnel, "vxlan_overlay": vxlan_overlay}[role]
+    modules: dict[str, Any] = {one.ROLE: one for one in (bridge_network, ipip_tunnel, node_port, vxlan_overlay)}
+    module = modules[role]
     hosts = {"h1": {"underlay_address": "192.0.2.1"}, "h2": {"underlay_address": "192.0.2.2"}}
     arguments = [list(hosts)] if role != "bridge_network" else []
     assert module.plan(TABLES[role], "h1", hosts, *arguments)["problems"] == []
