@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple, Optional
+from typing import IO, Any, NamedTuple, Optional, cast
 
 from . import _echo_program
 from ._netns import Namespaces
@@ -178,8 +178,8 @@ def start(server: Server, namespaces: Namespaces) -> Note:
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             pass_fds=[own.fileno()], cwd="/", start_new_session=True,
         )  # fmt: skip
-    assert process.stdin is not None
-    with process.stdin as begin:
+    begin = cast(IO[bytes], process.stdin)
+    with begin:
         note = Note(server, process.pid, start_time(process.pid) or 0, digest())
         _write(f"{FOLDER}/{server.name}.json", json.dumps({**note._asdict(), "server": server._asdict()}))
         with suppress(BrokenPipeError):
@@ -230,15 +230,19 @@ def carry_out(todo: Changes, namespaces: Namespaces) -> tuple[dict[str, Note], l
     os.makedirs(FOLDER, mode=0o755, exist_ok=True)
     _write(PROGRAM, program_text())
     started, problems = {}, []
-    for name, (_note, server) in todo.items():
-        if server is None:
-            continue
-        try:
-            started[name] = start(server, namespaces)
-        except OSError as error:
-            where = f" in namespace {server.netns}" if server.netns else ""
-            problems.append(
-                f"{name}: {server.protocol} {server.address} port {server.port}{where}: {error.strerror or error}"
-            )
-    tidy()
+    try:
+        for name, (_note, server) in todo.items():
+            if server is not None:
+                try:
+                    started[name] = start(server, namespaces)
+                except OSError as error:
+                    problems.append(f"{name}: {_socket(server)}: {error.strerror or error}")
+    finally:
+        tidy()
     return started, problems
+
+
+def _socket(server: Server) -> str:
+    """Where it answers, for a message."""
+    where = f" in namespace {server.netns}" if server.netns else ""
+    return f"{server.protocol} {server.address} port {server.port}{where}"

@@ -121,7 +121,9 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
         if new_kinds:
             problems += probe(namespaces, new_kinds)
             have = transaction.look()  # a module that has just been loaded makes its fallback device everywhere
-        rules = Rules(options.recreate, options.adopt, lambda key: key in released or key in restored or ledger.owns(key))
+        rules = Rules(
+            options.recreate, options.adopt, lambda key: key in released or key in restored or ledger.owns(key)
+        )
         have, plan = transaction.prepare(want.objects, want.gone, rules, have)
         problems += plan.problems
         if not options.allow_disconnect:

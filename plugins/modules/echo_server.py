@@ -16,6 +16,8 @@ description:
   - They need nothing but the standard library of the Python that the module runs with.
   - A server that runs as it is described is left alone. One that has died, whose description has changed, or whose namespace was made anew, is started again.
   - Each one is noted in C(/run/linuxnet.lab/echo), with its PID and the time it was started at. Only processes that both tell are ever ended.
+author:
+  - linuxnet.lab contributors (@linuxnet)
 extends_documentation_fragment:
   - linuxnet.lab.attributes
   - linuxnet.lab.state
@@ -69,9 +71,7 @@ options:
     default: false
 seealso:
   - module: linuxnet.lab.ping_info
-  - plugin: linuxnet.lab.node_port
-    plugin_type: role
-    description: Services that have such servers as their endpoints.
+  - module: linuxnet.lab.iptables_rules
 """
 
 EXAMPLES = r"""

@@ -298,7 +298,7 @@ class _Reader:
         text = str(given)
         pod = self.pods.get(text if "/" in text else f"{namespace}/{text}")
         if pod is not None:
-            address, port = str(pod.get("address")).split("/")[0], target_port
+            address, port = str(pod.get("address")).partition("/")[0], target_port
         elif _ADDRESS.fullmatch(text):
             address, colon, own_port = text.partition(":")
             port = PORT(own_port) if colon else target_port

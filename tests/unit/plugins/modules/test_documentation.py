@@ -59,6 +59,7 @@ def test_each_module_has_examples_and_returns(name: str) -> None:
     assert documentation["version_added"] and documentation["seealso"]
     assert all(f"linuxnet.lab.{name}" in task for task in yaml.safe_load(module.EXAMPLES)) or name in (
         "ipip_tunnel",
+        "iptables_info",
         "ping_info",
     )
     assert yaml.safe_load(module.RETURN)

@@ -11,10 +11,18 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.linuxnet.lab.plugins.plugin_utils import bridge_network, ipip_tunnel, node_port, vxlan_overlay
+from ansible_collections.linuxnet.lab.plugins.plugin_utils import (
+    bridge_network,
+    ipip_tunnel,
+    node_port,
+    pod_network,
+    vxlan_overlay,
+)
 
 ROOT = Path(__file__).parents[4]
-TABLES = {module.ROLE: module.DEFAULTS for module in (bridge_network, ipip_tunnel, node_port, vxlan_overlay)}
+TABLES = {
+    module.ROLE: module.DEFAULTS for module in (bridge_network, ipip_tunnel, node_port, pod_network, vxlan_overlay)
+}
 ROLES = ["prepare", "echo_server", *TABLES]
 
 
@@ -62,7 +70,9 @@ def test_entry_points_are_task_files(role: str) -> None:
 
 @pytest.mark.parametrize("role", list(TABLES))
 def test_defaults_make_no_mistake(role: str) -> None:
-    modules: dict[str, Any] = {one.ROLE: one for one in (bridge_network, ipip_tunnel, node_port, vxlan_overlay)}
+    modules: dict[str, Any] = {
+        one.ROLE: one for one in (bridge_network, ipip_tunnel, node_port, pod_network, vxlan_overlay)
+    }
     module = modules[role]
     hosts = {"h1": {"underlay_address": "192.0.2.1"}, "h2": {"underlay_address": "192.0.2.2"}}
     arguments = [list(hosts)] if role != "bridge_network" else []

@@ -1,0 +1,540 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pod network of a Kubernetes node as Calico leaves it: a block of addresses for each node, pods behind proxy ARP,
+routes between the nodes, through IPIP, VXLAN or nothing.
+
+Sources: Calico's cni-plugin/pkg/dataplane/linux/dataplane_linux.go (a pod's links, routes and parameters),
+felix/dataplane/linux/{ipip_mgr,vxlan_mgr,route_mgr}.go (between the nodes), felix/rules/nat.go (masquerading).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.linuxnet.lab.plugins.module_utils._model import integer, link_name
+from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
+    Check,
+    address4,
+    boolean,
+    description,
+    empty,
+    listing,
+    stated,
+)
+from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
+    Member,
+    check_same,
+    check_underlays,
+    members,
+    own_problems,
+)
+from ansible_collections.linuxnet.lab.plugins.plugin_utils._underlay import OVERHEAD
+
+ROLE = "pod_network"
+Network = ipaddress.IPv4Network
+GATEWAY = "169.254.1.1"
+LINK_LOCAL = "169.254.0.0/16"
+HOST_END_MAC = "ee:ee:ee:ee:ee:ee"
+DEVICES = {"ipip": "tunl0", "vxlan": "vxlan.calico"}
+VXLAN_ID, VXLAN_PORT = 4096, 4789
+OWN_PROTO = "76"  # the engine's mark on routes, as `ip -json route` shows it
+# variable without the role's prefix: default
+DEFAULTS: dict[str, Any] = {
+    "state": "present",
+    "group": "pod_hosts",
+    "pool": "10.244.0.0/16",
+    "block_size": 26,
+    "block": "",
+    "tunnel_address": "",
+    "pods": [],
+    "encapsulation": "ipip",
+    "proto": "bird",
+    "nat_outgoing": True,
+    "accept": True,
+    "mtu": "",
+    "rp_filter": "",
+    "recreate": True,
+    "adopt": False,
+}
+_SHARED = ("pool", "block_size", "encapsulation", "proto")
+_PART = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
+MTU = integer(576, 65535).parse
+
+
+class Pod(NamedTuple):
+    """A pod as it is stated; `where` is the place in the variables for messages."""
+
+    node: str
+    namespace: str
+    name: str
+    where: str
+    owner: str  # the host whose variable it is in
+    address: ipaddress.IPv4Address | None = None
+    interface: str = ""
+
+    @property
+    def full(self) -> str:
+        """namespace.name: the network namespace, and what the host end's name is made of."""
+        return f"{self.namespace}.{self.name}"
+
+    @property
+    def host_end(self) -> str:
+        """`cali` and the first 11 digits of sha1("namespace.name"), as Calico names it."""
+        return self.interface or "cali" + hashlib.sha1(self.full.encode()).hexdigest()[:11]
+
+
+def plan(values: Mapping[str, Any], host: str, hostvars: Mapping[str, Any], group: Iterable[str]) -> dict[str, Any]:
+    """This host's part: {description: of network_state, problems: [text], block, tunnel, pods: [dict], nodes: [dict]}."""
+    part: dict[str, Any] = {"problems": [], "description": description(), "pods": [], "nodes": [], "block": ""}
+    if values.get("state") == "absent":
+        return part
+    everyone = members(ROLE, DEFAULTS, host, values, group, hostvars)
+    network = _Network(everyone, host)
+    network.work_out()
+    part["problems"] = own_problems(host, everyone)
+    if part["problems"]:
+        return part
+    return {**part, **network.part()}
+
+
+class _Network:
+    """The whole group as this host sees it."""
+
+    def __init__(self, everyone: Mapping[str, Member], host: str) -> None:
+        self.everyone = {name: one for name, one in everyone.items() if name == host or _takes_part(one)}
+        self.host = host
+        self.check = everyone[host].check
+        self.hosts = list(everyone)
+        self.blocks: dict[str, Network] = {}
+        self.tunnels: dict[str, ipaddress.IPv4Address] = {}
+        self.pods: list[Pod] = []
+        self.addresses: dict[str, ipaddress.IPv4Address] = {}  # of this host's pods
+        self.mtu: int | None = None
+
+    def work_out(self) -> None:
+        """Blocks, tunnel addresses, pods, sizes; mistakes go to the hosts that they are of."""
+        check_same(self.everyone, _SHARED)
+        check_underlays(self.everyone, self.everyone, (4,))
+        pool = self.check.read("pool", _pool)
+        size = self.check.read("block_size", integer(20, 32).parse)
+        self.encapsulation = self.check.read("encapsulation", _choice("ipip", "vxlan", "none"))
+        self.proto = self.check.read("proto", _proto, "bird")
+        for option in ("nat_outgoing", "accept"):
+            self.check.read(option, boolean)
+        self.check.read("rp_filter", integer(0, 2).parse)
+        if pool is None or size is None:
+            return
+        if size < pool.prefixlen:
+            self.check.problem("block_size", f"{size}: a block of that size does not fit into the pool {pool}")
+            return
+        self.pool = pool
+        self.blocks = _blocks(self.everyone, pool, size)
+        for name, block in self.blocks.items():
+            read = self.everyone[name].check.read
+            address = read("tunnel_address", _inside(block), block.network_address)
+            if address is not None:
+                self.tunnels[name] = address
+        self.pods = _pods(self.everyone, self.hosts)
+        self._give_addresses()
+        self._size()
+
+    def own(self) -> list[Pod]:
+        """The pods of this host."""
+        return [pod for pod in self.pods if pod.node == self.host]
+
+    def _give_addresses(self) -> None:
+        """Stated addresses; then what the host has given already; then the next free one of the block."""
+        block = self.blocks.get(self.host)
+        taken: dict[ipaddress.IPv4Address, str] = {at: f"the tunnel of {name}" for name, at in self.tunnels.items()}
+        for pod in self.pods:
+            if pod.address is None:
+                continue
+            check = self.everyone[pod.owner].check
+            if pod.address not in self.pool:
+                check.problem(f"{pod.where}.address", f"'{pod.address}' is not in the pool {self.pool}")
+            elif pod.address in taken:
+                check.problem(f"{pod.where}.address", f"'{pod.address}' is {taken[pod.address]}'s already")
+            else:
+                taken[pod.address] = f"pod {pod.namespace}/{pod.name}"
+                if pod.node == self.host:
+                    self.addresses[pod.full] = pod.address
+        if block is None:
+            return
+        held = _held(self.check.values)
+        free = (address for address in block if address not in taken)
+        waiting = [pod for pod in self.own() if pod.address is None]
+        for pod in waiting:
+            address = held.get(pod.host_end)
+            if address is not None and address in block and address not in taken:
+                taken[address] = pod.full
+                self.addresses[pod.full] = address
+        for pod in waiting:
+            if pod.full in self.addresses:
+                continue
+            address = next(free, None)
+            if address is None:
+                self.check.problem("pods", f"there are more pods than addresses in the block {block}: it is used up")
+                return
+            taken[address] = pod.full
+            self.addresses[pod.full] = address
+
+    def _size(self) -> None:
+        """The largest MTU that fits all underlays, less the encapsulation."""
+        overhead = OVERHEAD.get(self.encapsulation or "", {}).get(4, 0)
+        known = [one.underlay.mtu - overhead for one in self.everyone.values() if one.underlay.mtu]
+        most = min(known, default=None)
+        self.mtu = self.check.read("mtu", MTU, most)
+        if self.mtu is not None and most is not None and self.mtu > most:
+            self.check.problem("mtu", f"{self.mtu} is too large: the smallest underlay of the group leaves {most}")
+
+    # ---- what is built --------------------------------------------------------------------------------------------
+
+    def part(self) -> dict[str, Any]:
+        """The part without problems."""
+        block, device = self.blocks[self.host], DEVICES.get(str(self.encapsulation), "")
+        others = [name for name in self.everyone if name != self.host]
+        return {
+            "block": str(block),
+            "mtu": self.mtu,
+            "tunnel": {"device": device, "address": str(self.tunnels[self.host])} if device else {},
+            "nodes": [
+                {"host": name, "block": str(self.blocks[name]), "underlay": self._underlay(name)} for name in others
+            ],
+            "pods": [
+                {
+                    "namespace": pod.namespace,
+                    "name": pod.name,
+                    "node": self.host,
+                    "netns": pod.full,
+                    "interface": pod.host_end,
+                    "address": str(self.addresses[pod.full]),
+                }
+                for pod in self.own()
+            ],
+            "description": description(
+                namespaces=[pod.full for pod in self.own()],
+                links=[*self._tunnel_links(device), *(link for pod in self.own() for link in self._links(pod))],
+                addresses=[*self._tunnel_addresses(device), *map(self._address, self.own())],
+                routes=[*self._node_routes(device), *(route for pod in self.own() for route in self._routes(pod))],
+                neighbors=[*self._neighbors(device)],
+                fdb=[*self._fdb(device)],
+                sysctls=[
+                    {"name": "net.ipv4.ip_forward", "value": 1},
+                    *(sysctl for pod in self.own() for sysctl in self._sysctls(pod)),
+                ],
+                chains=[*self._chains(device)],
+            ),
+        }
+
+    def _underlay(self, name: str) -> str:
+        return str(self.everyone[name].underlay.address)
+
+    def _others(self) -> Iterator[str]:
+        return (name for name in self.everyone if name != self.host)
+
+    def _tunnel_links(self, device: str) -> Iterator[dict[str, Any]]:
+        if device == DEVICES["ipip"]:
+            yield {"name": device, "kind": "ipip", **stated(mtu=self.mtu), "up": True}
+        elif device:
+            yield {
+                "name": device,
+                "kind": "vxlan",
+                "id": VXLAN_ID,
+                "dstport": VXLAN_PORT,
+                "local": self._underlay(self.host),
+                **stated(dev=self.everyone[self.host].underlay.device, mtu=self.mtu),
+                "learning": False,
+                "address": tunnel_mac(self.host),
+                "up": True,
+            }
+
+    def _tunnel_addresses(self, device: str) -> Iterator[dict[str, Any]]:
+        if device:
+            yield {"dev": device, "address": f"{self.tunnels[self.host]}/32"}
+
+    def _links(self, pod: Pod) -> Iterator[dict[str, Any]]:
+        peer = {"name": pod.host_end, "netns": "", "address": HOST_END_MAC, **stated(mtu=self.mtu), "up": True}
+        yield {"netns": pod.full, "name": "eth0", "kind": "veth", **stated(mtu=self.mtu), "up": True, "peer": peer}
+
+    def _address(self, pod: Pod) -> dict[str, Any]:
+        return {"netns": pod.full, "dev": "eth0", "address": f"{self.addresses[pod.full]}/32"}
+
+    def _routes(self, pod: Pod) -> Iterator[dict[str, Any]]:
+        in_pod = {"netns": pod.full, "dev": "eth0", "proto": "boot"}
+        yield {**in_pod, "dst": f"{GATEWAY}/32", "scope": "link"}
+        yield {**in_pod, "dst": "default", "via": GATEWAY}
+        yield {"dst": f"{self.addresses[pod.full]}/32", "dev": pod.host_end, "scope": "link", "proto": "boot"}
+
+    def _sysctls(self, pod: Pod) -> Iterator[dict[str, Any]]:
+        link = f"net/ipv4/conf/{pod.host_end}"
+        values = {"route_localnet": 1, "proxy_arp": 1, "forwarding": 1}
+        rp_filter = self.check.values.get("rp_filter")
+        if not empty(rp_filter):
+            values["rp_filter"] = int(str(rp_filter))
+        yield from ({"name": f"{link}/{name}", "value": value} for name, value in values.items())
+        yield {"name": f"net/ipv4/neigh/{pod.host_end}/proxy_delay", "value": 0}
+        yield {"netns": pod.full, "name": "net.ipv4.ip_forward", "value": 0}
+
+    def _node_routes(self, device: str) -> Iterator[dict[str, Any]]:
+        block = self.blocks[self.host]
+        if block.prefixlen < 32:  # a block of one address is the pod's own route
+            yield {"dst": str(block), "type": "blackhole", "proto": self.proto}
+        for name in self._others():
+            yield self._way(str(self.blocks[name]), name, device)
+        for pod in self.pods:  # an address of another node's block: a route of its own, as Calico has for borrowed ones
+            theirs = self.blocks.get(pod.node) if pod.node != self.host else None
+            if pod.address is not None and theirs is not None and pod.address not in theirs:
+                yield self._way(f"{pod.address}/32", pod.node, device)
+        underlay = self.everyone[self.host].underlay.device
+        if underlay and not _link_local_elsewhere(self.check.values):
+            # proxy ARP answers only for what the host would forward: 169.254.1.1 needs a way out that is not the pod's
+            yield {"dst": LINK_LOCAL, "dev": underlay, "scope": "link", "metric": 1002}
+
+    def _way(self, dst: str, node: str, device: str) -> dict[str, Any]:
+        if device == DEVICES["vxlan"]:
+            return {"dst": dst, "via": str(self.tunnels[node]), "dev": device, "onlink": True, "proto": self.proto}
+        via = {"dst": dst, "via": self._underlay(node), "proto": self.proto}
+        return {**via, "dev": device, "onlink": True} if device else via
+
+    def _neighbors(self, device: str) -> Iterator[dict[str, Any]]:
+        if device == DEVICES["vxlan"]:
+            for name in self._others():
+                yield {"dev": device, "dst": str(self.tunnels[name]), "lladdr": tunnel_mac(name), "nud": "permanent"}
+
+    def _fdb(self, device: str) -> Iterator[dict[str, Any]]:
+        if device == DEVICES["vxlan"]:
+            for name in self._others():
+                yield {"dev": device, "mac": tunnel_mac(name), "dst": self._underlay(name)}
+
+    def _chains(self, device: str) -> Iterator[dict[str, Any]]:
+        nat = []
+        if boolean(self.check.values["nat_outgoing"]):
+            nat.append(f"-s {self.pool} ! -d {self.pool} -j MASQUERADE")
+        if device:  # a process that has bound another address of the host: strict rp_filter at the far end drops it
+            nat.append(
+                f"-o {device} -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE"
+            )
+        if nat:
+            yield _chain("nat", "LINUXNET-POD-POST", nat, "POSTROUTING")
+        if boolean(self.check.values["accept"]):
+            yield _chain("filter", "LINUXNET-POD-FWD", [f"-{way} cali+ -j ACCEPT" for way in "io"], "FORWARD")
+            proto = {"ipip": "-p ipencap", "vxlan": f"-p udp -m udp --dport {VXLAN_PORT}"}.get(str(self.encapsulation))
+            rules = [f"-s {self._underlay(name)}/32 {proto} -j ACCEPT" for name in self._others()] if proto else []
+            if rules:
+                yield _chain("filter", "LINUXNET-POD-IN", rules, "INPUT")
+
+
+def _chain(table: str, name: str, rules: list[str], source: str) -> dict[str, Any]:
+    return {"name": name, "table": table, "family": "ipv4", "rules": rules, "jumps": [{"from": source, "at": "last"}]}
+
+
+def tunnel_mac(node: str) -> str:
+    """66: and the first five bytes of sha1(node), a MAC address that all nodes work out alike (vxlan_resolver.go)."""
+    return ":".join(["66", *(f"{byte:02x}" for byte in hashlib.sha1(node.encode()).digest()[:5])])
+
+
+# ---- blocks -------------------------------------------------------------------------------------------------------
+
+
+def _blocks(group: Mapping[str, Member], pool: Network, size: int) -> dict[str, Network]:
+    """Each host's block: the stated one, else the one that it holds, else the one that its underlay address points to.
+
+    The last one depends on nothing but the address; where it is taken the next free one comes, and from then on the
+    host holds it: a host that is added or removed moves nobody.
+    """
+    found: dict[str, Network] = {}
+    for name, member in group.items():
+        block = member.check.read("block", _block_of(pool, size))
+        if block is not None:
+            _take(found, name, block, member.check)
+    for name, member in group.items():
+        held = _held_block(member.check.values, pool, size)
+        if empty(member.check.values.get("block")) and held is not None and held not in found.values():
+            found[name] = held
+    count = 1 << (size - pool.prefixlen)
+    taken = set(found.values())
+    for name, member in group.items():
+        if name in found or not empty(member.check.values.get("block")) or not member.underlay.address:
+            continue
+        first = int(ipaddress.ip_address(member.underlay.address)) % count
+        step = 1 << (32 - size)
+        tried = (
+            ipaddress.IPv4Network((int(pool.network_address) + (first + n) % count * step, size)) for n in range(count)
+        )
+        block = next((one for one in tried if one not in taken), None)
+        if block is None:
+            member.check.problem(
+                "pool", f"'{pool}' has {count} blocks of /{size}, and there are {len(group)} hosts: it is used up"
+            )
+        else:
+            found[name] = block
+            taken.add(block)
+    return found
+
+
+def _take(found: dict[str, Network], name: str, block: Network, check: Check) -> None:
+    for other, theirs in found.items():
+        if block.overlaps(theirs):
+            check.problem("block", f"'{block}' overlaps {theirs} on {other}")
+            return
+    found[name] = block
+
+
+def _routes_of(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The host's routes as `ip -json route show` tells them, if they have been looked at."""
+    routes = values.get("routes")
+    return [route for route in routes if isinstance(route, Mapping)] if isinstance(routes, list) else []
+
+
+def _held_block(values: Mapping[str, Any], pool: Network, size: int) -> Network | None:
+    for route in _routes_of(values):
+        if route.get("type") == "blackhole" and "/" in str(route.get("dst")):
+            block = ipaddress.IPv4Network(str(route["dst"]), strict=False)
+            if block.prefixlen == size and block.subnet_of(pool):
+                return block
+    return None
+
+
+def _held(values: Mapping[str, Any]) -> dict[str, ipaddress.IPv4Address]:
+    """{host end: address} of the pods that stand."""
+    found = {}
+    for route in _routes_of(values):
+        dst, dev = str(route.get("dst")), str(route.get("dev"))
+        if route.get("scope") == "link" and "/" not in dst and re.fullmatch(r"[0-9.]+", dst):
+            found[dev] = ipaddress.IPv4Address(dst)
+    return found
+
+
+def _link_local_elsewhere(values: Mapping[str, Any]) -> bool:
+    """Whether others' routes lead to 169.254.1.1 already: the default route, or that of the link-local network."""
+    gateway = ipaddress.IPv4Address(GATEWAY)
+    for route in _routes_of(values):
+        dst = str(route.get("dst"))
+        if str(route.get("protocol")) == OWN_PROTO or route.get("type") == "blackhole" or not route.get("dev"):
+            continue
+        if gateway in ipaddress.IPv4Network("0.0.0.0/0" if dst == "default" else dst, strict=False):
+            return True
+    return False
+
+
+# ---- variables ----------------------------------------------------------------------------------------------------
+
+
+def _takes_part(member: Member) -> bool:
+    return bool(member.check.values.get("state", "present") == "present")
+
+
+def _pods(group: Mapping[str, Member], hosts: Iterable[str]) -> list[Pod]:
+    """All pods of the group. A list that several hosts share names its pods once."""
+    found: dict[tuple[str, str], Pod] = {}
+    known = set(hosts)
+    for name, member in group.items():
+        for number, entry in enumerate(member.check.read("pods", listing, []), 1):
+            pod = _pod(member.check, name, f"pods[{number}]", entry)
+            if pod is None:
+                continue
+            if pod.node not in known:
+                member.check.problem(
+                    f"{pod.where}.node", f"{pod.node!r} is no host of the group {member.check.values['group']}"
+                )
+                continue
+            before = found.setdefault((pod.namespace, pod.name), pod)
+            if before is not pod and before._replace(where="", owner="") != pod._replace(where="", owner=""):
+                member.check.problem(
+                    f"{pod.where}.name", f"{pod.namespace}/{pod.name} is a pod of {before.node} already"
+                )
+            elif before is not pod and before.owner == pod.owner:
+                member.check.problem(f"{pod.where}.name", f"{pod.namespace}/{pod.name} is stated twice")
+    ends: dict[tuple[str, str], Pod] = {}
+    for pod in found.values():
+        other = ends.setdefault((pod.node, pod.host_end), pod)
+        if other is not pod:
+            group[pod.owner].check.problem(
+                f"{pod.where}.interface", f"{pod.host_end!r} is the host end of {other.namespace}/{other.name} already"
+            )
+    return list(found.values())
+
+
+_POD: dict[str, Callable[[Any], Any]] = {}
+
+
+def _pod(check: Check, host: str, where: str, entry: Any) -> Pod | None:
+    given = check.entry(where, {"name": entry} if isinstance(entry, str) else entry, _POD)
+    if "name" not in given:
+        if isinstance(entry, Mapping) and empty(entry.get("name")):
+            check.problem(f"{where}.name", "is missing")
+        return None
+    return Pod(
+        node=given.get("node", host),
+        namespace=given.get("namespace", "default"),
+        name=given["name"],
+        where=where,
+        owner=host,
+        address=given.get("address"),
+        interface=given.get("interface", ""),
+    )
+
+
+def _part_of_name(value: Any) -> str:
+    if not _PART.fullmatch(str(value)):
+        raise ValueError(f"{value!r} is not a name (RFC 1123: lower case letters, digits, - and ., 63 at the most)")
+    return str(value)
+
+
+_POD.update(name=_part_of_name, namespace=_part_of_name, node=str, address=address4, interface=link_name)
+
+
+def _choice(*words: str) -> Callable[[Any], str]:
+    def how(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"{value!r} is none of {', '.join(words)}")
+        return str(value)
+
+    return how
+
+
+def _proto(value: Any) -> str:
+    if not re.fullmatch(r"[a-z]+|\d{1,3}", str(value)) or (str(value).isdigit() and int(value) > 255):
+        raise ValueError(f"{value!r} is no route protocol, like bird, boot or 80")
+    return str(value)
+
+
+def _pool(value: Any) -> Network:
+    try:
+        network = ipaddress.IPv4Network(str(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not an IPv4 network like 10.244.0.0/16 ({error})") from None
+    if not 8 <= network.prefixlen <= 30:
+        raise ValueError(f"{value!r} is not a usable size; a prefix length of 8 to 30 is")
+    return network
+
+
+def _block_of(pool: Network, size: int) -> Callable[[Any], Network]:
+    def how(value: Any) -> Network:
+        try:
+            block = ipaddress.IPv4Network(str(value))
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not a block like 10.244.169.64/26 ({error})") from None
+        if block.prefixlen != size:
+            raise ValueError(f"{value!r} is not a /{size}, the size of all blocks")
+        if not block.subnet_of(pool):
+            raise ValueError(f"{value!r} is not in the pool {pool}")
+        return block
+
+    return how
+
+
+def _inside(block: Network) -> Callable[[Any], ipaddress.IPv4Address]:
+    def how(value: Any) -> ipaddress.IPv4Address:
+        address: ipaddress.IPv4Address = address4(value)
+        if address not in block:
+            raise ValueError(f"{value!r} is not in the host's block {block}")
+        return address
+
+    return how

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pod network of the documents: blocks, names, routes, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.linuxnet.lab.plugins.plugin_utils.pod_network import plan, tunnel_mac
+
+# the documents' six nodes and blocks
+BLOCKS = {
+    "vms100": "10.244.239.128/26",
+    "vms101": "10.244.198.0/26",
+    "vms102": "10.244.63.64/26",
+    "vms103": "10.244.38.128/26",
+    "vms105": "10.244.169.64/26",
+    "vms106": "10.244.31.64/26",
+}
+MINIO = {"name": "minio-b6d98746c-m7rzc", "namespace": "velero", "node": "vms105", "address": "10.244.169.89"}
+
+
+def group(**of_host: dict[str, Any]) -> dict[str, Any]:
+    """The variables of hosts as they publish them; values for `all` go to each."""
+    shared = of_host.pop("every", {})
+    return {
+        name: {
+            "underlay_address": f"192.168.26.{int(name[-3:])}",
+            "underlay_device": "ens32",
+            "underlay_mtu": 1500,
+            "pod_network_stated": {"pool": "10.244.0.0/16", **shared, **values},
+        }
+        for name, values in of_host.items()
+    }
+
+
+def part(hosts: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = plan(hosts[name]["pod_network_stated"], name, hosts, list(hosts))
+    return found
+
+
+def documented(**shared: Any) -> dict[str, Any]:
+    return group(every={"pods": [MINIO], **shared}, **{name: {"block": block} for name, block in BLOCKS.items()})
+
+
+def test_the_documents_node() -> None:
+    hosts = documented()
+    found = part(hosts, "vms105")
+    assert not found["problems"]
+    assert [pod["interface"] for pod in found["pods"]] == ["calia011d753862"]
+    routes = {(r.get("netns", ""), r["dst"]): r for r in found["description"]["routes"]}
+    assert routes["", "10.244.169.64/26"] == {"dst": "10.244.169.64/26", "type": "blackhole", "proto": "bird"}
+    assert routes["", "10.244.31.64/26"] == {
+        "dst": "10.244.31.64/26", "via": "192.168.26.106", "dev": "tunl0", "onlink": True, "proto": "bird",
+    }  # fmt: skip
+    pod = routes["", "10.244.169.89/32"]
+    assert (pod["dev"], pod["scope"]) == ("calia011d753862", "link")
+    assert len([r for r in routes.values() if r.get("dev") == "tunl0"]) == 5
+    assert found["mtu"] == 1480 and found["tunnel"] == {"device": "tunl0", "address": "10.244.169.64"}
+    assert part(hosts, "vms100")["pods"] == []
+
+
+def test_vxlan_as_calico_has_it() -> None:
+    description = part(documented(encapsulation="vxlan"), "vms105")["description"]
+    (tunnel,) = [link for link in description["links"] if link["kind"] == "vxlan"]
+    assert (tunnel["name"], tunnel["id"], tunnel["learning"], tunnel["mtu"]) == ("vxlan.calico", 4096, False, 1450)
+    assert tunnel["address"] == tunnel_mac("vms105") and tunnel["address"].startswith("66:")
+    assert len(description["fdb"]) == len(description["neighbors"]) == 5
+    assert {"dev": "vxlan.calico", "mac": tunnel_mac("vms106"), "dst": "192.168.26.106"} in description["fdb"]
+
+
+def test_without_encapsulation_the_nodes_are_the_gateways() -> None:
+    found = part(documented(encapsulation="none"), "vms105")
+    assert {"dst": "10.244.31.64/26", "via": "192.168.26.106", "proto": "bird"} in found["description"]["routes"]
+    assert found["tunnel"] == {} and found["mtu"] == 1500
+
+
+def test_a_host_more_or_less_moves_no_block() -> None:
+    some = group(vms100={}, vms103={}, vms106={})
+    more = group(vms099={}, vms100={}, vms101={}, vms103={}, vms106={})
+    for name in some:
+        assert part(some, name)["block"] == part(more, name)["block"]
+
+
+def test_what_a_host_holds_stays() -> None:
+    held = [
+        {"type": "blackhole", "dst": "10.244.7.64/26", "protocol": "bird"},
+        {"dst": "10.244.7.99", "dev": "cali5bf5f8a8a1b", "scope": "link"},
+    ]
+    first = part(group(vms100={"routes": held, "pods": ["web"]}), "vms100")
+    assert first["block"] == "10.244.7.64/26"
+    end = first["pods"][0]["interface"]
+    held[1]["dev"] = end
+    both = part(group(vms100={"routes": held, "pods": ["api", "web"]}), "vms100")
+    assert [pod["address"] for pod in both["pods"]] == ["10.244.7.65", "10.244.7.99"]
+
+
+def test_an_address_of_another_nodes_block_gets_a_route_of_its_own() -> None:
+    moved = documented(pods=[{**MINIO, "node": "vms106"}])
+    routes = part(moved, "vms100")["description"]["routes"]
+    assert [r["via"] for r in routes if r["dst"] == "10.244.169.89/32"] == ["192.168.26.106"]
+
+
+def test_proxy_arp_gets_a_way_to_its_gateway_only_where_there_is_none() -> None:
+    def provided(routes: list[dict[str, Any]]) -> bool:
+        description = part(group(vms100={"routes": routes}), "vms100")["description"]
+        return any(r["dst"] == "169.254.0.0/16" for r in description["routes"])
+
+    assert provided([])
+    assert not provided([{"dst": "default", "gateway": "192.168.26.2", "dev": "ens32", "protocol": "static"}])
+    assert provided([{"dst": "169.254.0.0/16", "dev": "ens32", "protocol": "76"}])  # its own one stays
+
+
+@pytest.mark.parametrize(
+    ("hosts", "name", "words"),
+    [
+        (group(vms100={"block": "10.244.1.0/26"}, vms101={"block": "10.244.1.0/26"}), "vms101", "overlaps 10.244.1.0/26 on vms100"),
+        (group(every={"pool": "10.244.0.0/26"}, vms100={}, vms101={}), "vms101", "it is used up"),
+        (group(vms100={"block": "10.9.0.0/26"}), "vms100", "is not in the pool 10.244.0.0/16"),
+        (group(vms100={"pods": ["web", "web"]}), "vms100", "default/web is stated twice"),
+        (group(vms100={"pods": ["web"]}, vms101={"pods": ["web"]}), "vms101", "default/web is a pod of vms100 already"),
+        (group(vms100={"pods": [{"name": "web", "node": "vms9"}]}), "vms100", "'vms9' is no host of the group"),
+        (group(vms100={"pods": [{"name": "web", "address": "10.9.0.1"}]}), "vms100", "is not in the pool"),
+        (group(every={"block_size": 32}, vms100={"pods": ["web"]}), "vms100", "it is used up"),
+        (group(vms100={"encapsulation": "gre"}), "vms100", "'gre' is none of ipip, vxlan, none"),
+        (group(vms100={"mtu": 1500}), "vms100", "leaves 1480"),
+        (group(vms100={}, vms101={"proto": "boot"}), "vms101", "differs from 'bird' on vms100"),
+    ],
+)  # fmt: skip
+def test_mistakes_name_host_variable_and_value(hosts: dict[str, Any], name: str, words: str) -> None:
+    problems = part(hosts, name)["problems"]
+    assert len(problems) == 1 and words in problems[0] and problems[0].startswith(f"{name}: pod_network_"), problems
