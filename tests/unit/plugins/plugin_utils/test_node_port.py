@@ -38,8 +38,8 @@ def service(**options: Any) -> dict[str, Any]:
     return {option: value for option, value in given.items() if value is not None}
 
 
-def part(*services: Any, host: str = "h1", pods: Any = PODS, **values: Any) -> dict[str, Any]:
-    found: dict[str, Any] = plan({"services": list(services), **values}, host, {"h1": {}, "h2": {}}, [host], pods)
+def part(*services: Any, host: str = "h1", **values: Any) -> dict[str, Any]:
+    found: dict[str, Any] = plan({"services": list(services), **values}, host, {"h1": {}, "h2": {}}, [host], PODS)
     return found
 
 
