@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ._check import Check, empty
-from ._underlay import Underlay, underlay_of
+from ._underlay import OVERHEAD, Underlay, underlay_of
 
 
 class Member(NamedTuple):
@@ -24,6 +24,17 @@ class Member(NamedTuple):
     check: Check  # its variables, and the mistakes that are its own
     underlay: Underlay
     reports: bool  # it takes part in the play, so it tells its mistakes itself
+
+    @property
+    def present(self) -> bool:
+        """Whether the role's work shall be on this host."""
+        return bool(self.check.values.get("state", "present") == "present")
+
+
+def variables_of(hostvars: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A host's variables; none for a host that the inventory does not have."""
+    found: Mapping[str, Any] = hostvars[name] if name in hostvars else {}  # noqa: SIM401 - get() answers with a marker
+    return found
 
 
 def members(
@@ -37,7 +48,7 @@ def members(
     """The group in the inventory's order. This host is in it even if the group does not have it."""
     found = {}
     for name in dict.fromkeys([*group, host]):
-        variables = hostvars[name] if name in hostvars else {}  # noqa: SIM401 - hostvars answers get() with a marker
+        variables = variables_of(hostvars, name)
         published = values if name == host else variables.get(f"{role}_stated")
         own = {**defaults, **(published if isinstance(published, Mapping) else _inventory(role, defaults, variables))}
         found[name] = Member(name, Check(role, name, own), underlay_of(variables), isinstance(published, Mapping))
@@ -53,6 +64,23 @@ def own_problems(host: str, group: Mapping[str, Member]) -> list[str]:
     first = group[host].check.problems
     others = [line for name, one in group.items() if name != host and not one.reports for line in one.check.problems]
     return [*first, *others]
+
+
+def largest_mtu(group: Mapping[str, Member], encapsulation: str) -> int | None:
+    """The largest MTU that fits all underlays that are known: all hosts of a segment must have the same one."""
+    fits = [
+        one.underlay.mtu - (OVERHEAD[encapsulation][one.underlay.version] if encapsulation else 0)
+        for one in group.values()
+        if one.underlay.mtu and one.underlay.version
+    ]
+    return min(fits, default=None)
+
+
+def check_mtu(member: Member, most: int | None) -> None:
+    """A stated MTU must fit the smallest underlay of the group."""
+    mtu = member.check.values.get("mtu")
+    if str(mtu).isdigit() and most is not None and int(str(mtu)) > most:
+        member.check.problem("mtu", f"{mtu} is too large: the smallest underlay of the group leaves {most}")
 
 
 def check_underlays(group: Mapping[str, Member], linked: Iterable[str], versions: tuple[int, ...]) -> None:

@@ -263,7 +263,7 @@ def _mesh(everyone: dict[str, Member], host: str, ends: list[dict[str, Any]]) ->
 def _meshes(member: Member) -> bool:
     """Whether a host takes part, so far as it can be told."""
     try:
-        return bool(boolean(member.check.values["mesh"])) and member.check.values.get("state", "present") == "present"
+        return bool(boolean(member.check.values["mesh"])) and member.present
     except ValueError:
         return False
 

@@ -23,7 +23,12 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
     listing,
     network4,
 )
-from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import Member, members, own_problems
+from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
+    Member,
+    members,
+    own_problems,
+    variables_of,
+)
 
 ROLE = "node_port"
 ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
@@ -119,7 +124,7 @@ def plan(
     known = {f"{pod.get('namespace') or 'default'}/{pod.get('name')}": pod for pod in pods}
     unknown = [name for name, found in told.items() if found is None]
     services = _Reader(check, host, known, unknown).services()
-    _check_same({name: one for name, one in everyone.items() if one.check.values.get("state") != "absent"})
+    _check_same({name: one for name, one in everyone.items() if one.present})
     part["problems"] = own_problems(host, everyone)
     if part["problems"]:
         return part
@@ -133,8 +138,7 @@ def plan(
 
 def _published(hostvars: Mapping[str, Any], name: str) -> list[Any] | None:
     """The pods that the role pod_network has published on a host; None if it has not been there."""
-    variables = hostvars[name] if name in hostvars else {}  # noqa: SIM401 - hostvars answers get() with a marker
-    part = variables.get("pod_network_part")
+    part = variables_of(hostvars, name).get("pod_network_part")
     found = part.get("pods") if isinstance(part, Mapping) else None
     return list(found) if isinstance(found, (list, tuple)) else None
 

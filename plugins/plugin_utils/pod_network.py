@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import integer, link_name
+from ansible_collections.linuxnet.lab.plugins.plugin_utils import _ipam
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
     Check,
     address4,
@@ -29,21 +30,20 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
 )
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
     Member,
+    check_mtu,
     check_same,
     check_underlays,
+    largest_mtu,
     members,
     own_problems,
 )
-from ansible_collections.linuxnet.lab.plugins.plugin_utils._underlay import OVERHEAD
 
 ROLE = "pod_network"
-Network = ipaddress.IPv4Network
 GATEWAY = "169.254.1.1"
 LINK_LOCAL = "169.254.0.0/16"
 HOST_END_MAC = "ee:ee:ee:ee:ee:ee"
 DEVICES = {"ipip": "tunl0", "vxlan": "vxlan.calico"}
 VXLAN_ID, VXLAN_PORT = 4096, 4789
-OWN_PROTO = "76"  # the engine's mark on routes, as `ip -json route` shows it
 # variable without the role's prefix: default
 DEFAULTS: dict[str, Any] = {
     "state": "present",
@@ -107,24 +107,29 @@ class _Network:
     """The whole group as this host sees it."""
 
     def __init__(self, everyone: Mapping[str, Member], host: str) -> None:
-        self.everyone = {name: one for name, one in everyone.items() if name == host or _takes_part(one)}
+        self.everyone = {name: one for name, one in everyone.items() if name == host or one.present}
         self.host = host
         self.check = everyone[host].check
         self.hosts = list(everyone)
-        self.blocks: dict[str, Network] = {}
+        self.blocks: dict[str, _ipam.Network] = {}
         self.tunnels: dict[str, ipaddress.IPv4Address] = {}
         self.pods: list[Pod] = []
         self.addresses: dict[str, ipaddress.IPv4Address] = {}  # of this host's pods
         self.mtu: int | None = None
+        self.encapsulation = self.check.read("encapsulation", _choice("ipip", "vxlan", "none"), "none")
+        self.proto: str = self.check.read("proto", _proto, "bird")
+
+    @property
+    def device(self) -> str:
+        """The tunnel device; '' without encapsulation."""
+        return DEVICES.get(self.encapsulation, "")
 
     def work_out(self) -> None:
         """Blocks, tunnel addresses, pods, sizes; mistakes go to the hosts that they are of."""
         check_same(self.everyone, _SHARED)
         check_underlays(self.everyone, self.everyone, (4,))
-        pool = self.check.read("pool", _pool)
+        pool = self.check.read("pool", _ipam.pool)
         size = self.check.read("block_size", integer(20, 32).parse)
-        self.encapsulation = self.check.read("encapsulation", _choice("ipip", "vxlan", "none"))
-        self.proto = self.check.read("proto", _proto, "bird")
         for option in ("nat_outgoing", "accept"):
             self.check.read(option, boolean)
         self.check.read("rp_filter", integer(0, 2).parse)
@@ -134,10 +139,10 @@ class _Network:
             self.check.problem("block_size", f"{size}: a block of that size does not fit into the pool {pool}")
             return
         self.pool = pool
-        self.blocks = _blocks(self.everyone, pool, size)
+        self.blocks = _ipam.blocks(self.everyone, pool, size)
         for name, block in self.blocks.items():
             read = self.everyone[name].check.read
-            address = read("tunnel_address", _inside(block), block.network_address)
+            address = read("tunnel_address", _ipam.inside(block), block.network_address)
             if address is not None:
                 self.tunnels[name] = address
         self.pods = _pods(self.everyone, self.hosts)
@@ -166,7 +171,7 @@ class _Network:
                     self.addresses[pod.full] = pod.address
         if block is None:
             return
-        held = _held(self.check.values)
+        held = _ipam.held(self.check.values)
         free = (address for address in block if address not in taken)
         waiting = [pod for pod in self.own() if pod.address is None]
         for pod in waiting:
@@ -186,25 +191,23 @@ class _Network:
 
     def _size(self) -> None:
         """The largest MTU that fits all underlays, less the encapsulation."""
-        overhead = OVERHEAD.get(self.encapsulation or "", {}).get(4, 0)
-        known = [one.underlay.mtu - overhead for one in self.everyone.values() if one.underlay.mtu]
-        most = min(known, default=None)
+        most = largest_mtu(self.everyone, self.encapsulation if self.device else "")
         self.mtu = self.check.read("mtu", MTU, most)
-        if self.mtu is not None and most is not None and self.mtu > most:
-            self.check.problem("mtu", f"{self.mtu} is too large: the smallest underlay of the group leaves {most}")
+        if self.mtu != most:  # it is most as well if what is stated is no MTU, which has been told then
+            check_mtu(self.everyone[self.host], most)
 
     # ---- what is built --------------------------------------------------------------------------------------------
 
     def part(self) -> dict[str, Any]:
         """The part without problems."""
-        block, device = self.blocks[self.host], DEVICES.get(str(self.encapsulation), "")
-        others = [name for name in self.everyone if name != self.host]
+        block = self.blocks[self.host]
         return {
             "block": str(block),
             "mtu": self.mtu,
-            "tunnel": {"device": device, "address": str(self.tunnels[self.host])} if device else {},
+            "tunnel": {"device": self.device, "address": str(self.tunnels[self.host])} if self.device else {},
             "nodes": [
-                {"host": name, "block": str(self.blocks[name]), "underlay": self._underlay(name)} for name in others
+                {"host": name, "block": str(self.blocks[name]), "underlay": self._underlay(name)}
+                for name in self._others()
             ],
             "pods": [
                 {
@@ -219,16 +222,16 @@ class _Network:
             ],
             "description": description(
                 namespaces=[pod.full for pod in self.own()],
-                links=[*self._tunnel_links(device), *(link for pod in self.own() for link in self._links(pod))],
-                addresses=[*self._tunnel_addresses(device), *map(self._address, self.own())],
-                routes=[*self._node_routes(device), *(route for pod in self.own() for route in self._routes(pod))],
-                neighbors=[*self._neighbors(device)],
-                fdb=[*self._fdb(device)],
+                links=[*self._tunnel_links(), *(link for pod in self.own() for link in self._links(pod))],
+                addresses=[*self._tunnel_addresses(), *map(self._address, self.own())],
+                routes=[*self._node_routes(), *(route for pod in self.own() for route in self._routes(pod))],
+                neighbors=[*self._neighbors()],
+                fdb=[*self._fdb()],
                 sysctls=[
                     {"name": "net.ipv4.ip_forward", "value": 1},
                     *(sysctl for pod in self.own() for sysctl in self._sysctls(pod)),
                 ],
-                chains=[*self._chains(device)],
+                chains=[*self._chains()],
             ),
         }
 
@@ -238,12 +241,12 @@ class _Network:
     def _others(self) -> Iterator[str]:
         return (name for name in self.everyone if name != self.host)
 
-    def _tunnel_links(self, device: str) -> Iterator[dict[str, Any]]:
-        if device == DEVICES["ipip"]:
-            yield {"name": device, "kind": "ipip", **stated(mtu=self.mtu), "up": True}
-        elif device:
+    def _tunnel_links(self) -> Iterator[dict[str, Any]]:
+        if self.device == DEVICES["ipip"]:
+            yield {"name": self.device, "kind": "ipip", **stated(mtu=self.mtu), "up": True}
+        elif self.device:
             yield {
-                "name": device,
+                "name": self.device,
                 "kind": "vxlan",
                 "id": VXLAN_ID,
                 "dstport": VXLAN_PORT,
@@ -254,9 +257,9 @@ class _Network:
                 "up": True,
             }
 
-    def _tunnel_addresses(self, device: str) -> Iterator[dict[str, Any]]:
-        if device:
-            yield {"dev": device, "address": f"{self.tunnels[self.host]}/32"}
+    def _tunnel_addresses(self) -> Iterator[dict[str, Any]]:
+        if self.device:
+            yield {"dev": self.device, "address": f"{self.tunnels[self.host]}/32"}
 
     def _links(self, pod: Pod) -> Iterator[dict[str, Any]]:
         peer = {"name": pod.host_end, "netns": "", "address": HOST_END_MAC, **stated(mtu=self.mtu), "up": True}
@@ -281,50 +284,56 @@ class _Network:
         yield {"name": f"net/ipv4/neigh/{pod.host_end}/proxy_delay", "value": 0}
         yield {"netns": pod.full, "name": "net.ipv4.ip_forward", "value": 0}
 
-    def _node_routes(self, device: str) -> Iterator[dict[str, Any]]:
+    def _node_routes(self) -> Iterator[dict[str, Any]]:
         block = self.blocks[self.host]
         if block.prefixlen < 32:  # a block of one address is the pod's own route
             yield {"dst": str(block), "type": "blackhole", "proto": self.proto}
         for name in self._others():
-            yield self._way(str(self.blocks[name]), name, device)
+            yield self._way(str(self.blocks[name]), name)
         for pod in self.pods:  # an address of another node's block: a route of its own, as Calico has for borrowed ones
             theirs = self.blocks.get(pod.node) if pod.node != self.host else None
             if pod.address is not None and theirs is not None and pod.address not in theirs:
-                yield self._way(f"{pod.address}/32", pod.node, device)
+                yield self._way(f"{pod.address}/32", pod.node)
         underlay = self.everyone[self.host].underlay.device
-        if underlay and not _link_local_elsewhere(self.check.values):
+        if underlay and not _ipam.leads_to(GATEWAY, self.check.values):
             # proxy ARP answers only for what the host would forward: 169.254.1.1 needs a way out that is not the pod's
             yield {"dst": LINK_LOCAL, "dev": underlay, "scope": "link", "metric": 1002}
 
-    def _way(self, dst: str, node: str, device: str) -> dict[str, Any]:
-        if device == DEVICES["vxlan"]:
-            return {"dst": dst, "via": str(self.tunnels[node]), "dev": device, "onlink": True, "proto": self.proto}
+    def _way(self, dst: str, node: str) -> dict[str, Any]:
+        if self.device == DEVICES["vxlan"]:
+            return {"dst": dst, "via": str(self.tunnels[node]), "dev": self.device, "onlink": True, "proto": self.proto}
         via = {"dst": dst, "via": self._underlay(node), "proto": self.proto}
-        return {**via, "dev": device, "onlink": True} if device else via
+        return {**via, "dev": self.device, "onlink": True} if self.device else via
 
-    def _neighbors(self, device: str) -> Iterator[dict[str, Any]]:
-        if device == DEVICES["vxlan"]:
+    def _neighbors(self) -> Iterator[dict[str, Any]]:
+        if self.device == DEVICES["vxlan"]:
             for name in self._others():
-                yield {"dev": device, "dst": str(self.tunnels[name]), "lladdr": tunnel_mac(name), "nud": "permanent"}
+                yield {
+                    "dev": self.device,
+                    "dst": str(self.tunnels[name]),
+                    "lladdr": tunnel_mac(name),
+                    "nud": "permanent",
+                }
 
-    def _fdb(self, device: str) -> Iterator[dict[str, Any]]:
-        if device == DEVICES["vxlan"]:
+    def _fdb(self) -> Iterator[dict[str, Any]]:
+        if self.device == DEVICES["vxlan"]:
             for name in self._others():
-                yield {"dev": device, "mac": tunnel_mac(name), "dst": self._underlay(name)}
+                yield {"dev": self.device, "mac": tunnel_mac(name), "dst": self._underlay(name)}
 
-    def _chains(self, device: str) -> Iterator[dict[str, Any]]:
+    def _chains(self) -> Iterator[dict[str, Any]]:
         nat = []
         if boolean(self.check.values["nat_outgoing"]):
             nat.append(f"-s {self.pool} ! -d {self.pool} -j MASQUERADE")
-        if device:  # a process that has bound another address of the host: strict rp_filter at the far end drops it
+        if self.device:
+            # for a process that has bound another address of the host: strict rp_filter at the far end drops it
             nat.append(
-                f"-o {device} -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE"
+                f"-o {self.device} -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE"
             )
         if nat:
             yield _chain("nat", "LINUXNET-POD-POST", nat, "POSTROUTING")
         if boolean(self.check.values["accept"]):
             yield _chain("filter", "LINUXNET-POD-FWD", [f"-{way} cali+ -j ACCEPT" for way in "io"], "FORWARD")
-            proto = {"ipip": "-p ipencap", "vxlan": f"-p udp -m udp --dport {VXLAN_PORT}"}.get(str(self.encapsulation))
+            proto = {"ipip": "-p ipencap", "vxlan": f"-p udp -m udp --dport {VXLAN_PORT}"}.get(self.encapsulation)
             rules = [f"-s {self._underlay(name)}/32 {proto} -j ACCEPT" for name in self._others()] if proto else []
             if rules:
                 yield _chain("filter", "LINUXNET-POD-IN", rules, "INPUT")
@@ -339,95 +348,7 @@ def tunnel_mac(node: str) -> str:
     return ":".join(["66", *(f"{byte:02x}" for byte in hashlib.sha1(node.encode()).digest()[:5])])
 
 
-# ---- blocks -------------------------------------------------------------------------------------------------------
-
-
-def _blocks(group: Mapping[str, Member], pool: Network, size: int) -> dict[str, Network]:
-    """Each host's block: the stated one, else the one that it holds, else the one that its underlay address points to.
-
-    The last one depends on nothing but the address; where it is taken the next free one comes, and from then on the
-    host holds it: a host that is added or removed moves nobody.
-    """
-    found: dict[str, Network] = {}
-    for name, member in group.items():
-        block = member.check.read("block", _block_of(pool, size))
-        if block is not None:
-            _take(found, name, block, member.check)
-    for name, member in group.items():
-        held = _held_block(member.check.values, pool, size)
-        if empty(member.check.values.get("block")) and held is not None and held not in found.values():
-            found[name] = held
-    count = 1 << (size - pool.prefixlen)
-    taken = set(found.values())
-    for name, member in group.items():
-        if name in found or not empty(member.check.values.get("block")) or not member.underlay.address:
-            continue
-        first = int(ipaddress.ip_address(member.underlay.address)) % count
-        step = 1 << (32 - size)
-        tried = (
-            ipaddress.IPv4Network((int(pool.network_address) + (first + n) % count * step, size)) for n in range(count)
-        )
-        block = next((one for one in tried if one not in taken), None)
-        if block is None:
-            member.check.problem(
-                "pool", f"'{pool}' has {count} blocks of /{size}, and there are {len(group)} hosts: it is used up"
-            )
-        else:
-            found[name] = block
-            taken.add(block)
-    return found
-
-
-def _take(found: dict[str, Network], name: str, block: Network, check: Check) -> None:
-    for other, theirs in found.items():
-        if block.overlaps(theirs):
-            check.problem("block", f"'{block}' overlaps {theirs} on {other}")
-            return
-    found[name] = block
-
-
-def _routes_of(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The host's routes as `ip -json route show` tells them, if they have been looked at."""
-    routes = values.get("routes")
-    return [route for route in routes if isinstance(route, Mapping)] if isinstance(routes, list) else []
-
-
-def _held_block(values: Mapping[str, Any], pool: Network, size: int) -> Network | None:
-    for route in _routes_of(values):
-        if route.get("type") == "blackhole" and "/" in str(route.get("dst")):
-            block = ipaddress.IPv4Network(str(route["dst"]), strict=False)
-            if block.prefixlen == size and block.subnet_of(pool):
-                return block
-    return None
-
-
-def _held(values: Mapping[str, Any]) -> dict[str, ipaddress.IPv4Address]:
-    """{host end: address} of the pods that stand."""
-    found = {}
-    for route in _routes_of(values):
-        dst, dev = str(route.get("dst")), str(route.get("dev"))
-        if route.get("scope") == "link" and "/" not in dst and re.fullmatch(r"[0-9.]+", dst):
-            found[dev] = ipaddress.IPv4Address(dst)
-    return found
-
-
-def _link_local_elsewhere(values: Mapping[str, Any]) -> bool:
-    """Whether others' routes lead to 169.254.1.1 already: the default route, or that of the link-local network."""
-    gateway = ipaddress.IPv4Address(GATEWAY)
-    for route in _routes_of(values):
-        dst = str(route.get("dst"))
-        if str(route.get("protocol")) == OWN_PROTO or route.get("type") == "blackhole" or not route.get("dev"):
-            continue
-        if gateway in ipaddress.IPv4Network("0.0.0.0/0" if dst == "default" else dst, strict=False):
-            return True
-    return False
-
-
 # ---- variables ----------------------------------------------------------------------------------------------------
-
-
-def _takes_part(member: Member) -> bool:
-    return bool(member.check.values.get("state", "present") == "present")
 
 
 def _pods(group: Mapping[str, Member], hosts: Iterable[str]) -> list[Pod]:
@@ -461,9 +382,6 @@ def _pods(group: Mapping[str, Member], hosts: Iterable[str]) -> list[Pod]:
     return list(found.values())
 
 
-_POD: dict[str, Callable[[Any], Any]] = {}
-
-
 def _pod(check: Check, host: str, where: str, entry: Any) -> Pod | None:
     given = check.entry(where, {"name": entry} if isinstance(entry, str) else entry, _POD)
     if "name" not in given:
@@ -487,7 +405,13 @@ def _part_of_name(value: Any) -> str:
     return str(value)
 
 
-_POD.update(name=_part_of_name, namespace=_part_of_name, node=str, address=address4, interface=link_name)
+_POD: dict[str, Callable[[Any], Any]] = {
+    "name": _part_of_name,
+    "namespace": _part_of_name,
+    "node": str,
+    "address": address4,
+    "interface": link_name,
+}
 
 
 def _choice(*words: str) -> Callable[[Any], str]:
@@ -503,38 +427,3 @@ def _proto(value: Any) -> str:
     if not re.fullmatch(r"[a-z]+|\d{1,3}", str(value)) or (str(value).isdigit() and int(value) > 255):
         raise ValueError(f"{value!r} is no route protocol, like bird, boot or 80")
     return str(value)
-
-
-def _pool(value: Any) -> Network:
-    try:
-        network = ipaddress.IPv4Network(str(value))
-    except ValueError as error:
-        raise ValueError(f"{value!r} is not an IPv4 network like 10.244.0.0/16 ({error})") from None
-    if not 8 <= network.prefixlen <= 30:
-        raise ValueError(f"{value!r} is not a usable size; a prefix length of 8 to 30 is")
-    return network
-
-
-def _block_of(pool: Network, size: int) -> Callable[[Any], Network]:
-    def how(value: Any) -> Network:
-        try:
-            block = ipaddress.IPv4Network(str(value))
-        except ValueError as error:
-            raise ValueError(f"{value!r} is not a block like 10.244.169.64/26 ({error})") from None
-        if block.prefixlen != size:
-            raise ValueError(f"{value!r} is not a /{size}, the size of all blocks")
-        if not block.subnet_of(pool):
-            raise ValueError(f"{value!r} is not in the pool {pool}")
-        return block
-
-    return how
-
-
-def _inside(block: Network) -> Callable[[Any], ipaddress.IPv4Address]:
-    def how(value: Any) -> ipaddress.IPv4Address:
-        address: ipaddress.IPv4Address = address4(value)
-        if address not in block:
-            raise ValueError(f"{value!r} is not in the host's block {block}")
-        return address
-
-    return how

@@ -28,9 +28,11 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
 )
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
     Member,
+    check_mtu,
     check_same,
     check_underlays,
     check_unique,
+    largest_mtu,
     members,
     own_problems,
 )
@@ -197,8 +199,8 @@ def _vtep(everyone: Mapping[str, Member], host: str) -> dict[str, Any]:
     check_underlays(group, group, (4, 6))
     _check_families(group)
     addresses = _addresses(group, subnet) if subnet is not None else {}
-    most = _most(group)
-    _check_mtu(member, most)
+    most = largest_mtu(group, "vxlan")
+    check_mtu(member, most)
     if check.problems:
         return {}
     mtu = check.read("mtu", MTU, most)
@@ -221,7 +223,7 @@ def _vtep(everyone: Mapping[str, Member], host: str) -> dict[str, Any]:
 
 def _takes_part(member: Member) -> bool:
     try:
-        return bool(boolean(member.check.values["vtep"])) and member.check.values.get("state", "present") == "present"
+        return bool(boolean(member.check.values["vtep"])) and member.present
     except ValueError:
         return False
 
@@ -269,22 +271,6 @@ def _derived(address: Any, subnet: Any) -> Any:
         return host_in(subnet)(address)
     except ValueError as error:
         raise ValueError(f"{error}, derived from the underlay address; state another one") from None
-
-
-def _most(group: Mapping[str, Member]) -> int | None:
-    """The largest MTU that fits all underlays that are known: all hosts of a segment must have the same one."""
-    fits = [
-        one.underlay.mtu - OVERHEAD["vxlan"][one.underlay.version]
-        for one in group.values()
-        if one.underlay.mtu and one.underlay.version
-    ]
-    return min(fits, default=None)
-
-
-def _check_mtu(member: Member, most: int | None) -> None:
-    mtu = member.check.values.get("mtu")
-    if str(mtu).isdigit() and most is not None and int(str(mtu)) > most:
-        member.check.problem("mtu", f"{mtu} is too large: the smallest underlay of the group leaves {most}")
 
 
 def _vtep_links(vtep: Mapping[str, Any], dstport: int) -> Iterator[dict[str, Any]]:
