@@ -15,10 +15,6 @@ import subprocess
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ._iptables_same import atoms
-
-__all__ = ["atoms"]
-
 TOOLS = {"ipv4": "iptables", "ipv6": "ip6tables"}
 TABLES = {  # table: its built-in chains
     "raw": ("PREROUTING", "OUTPUT"),

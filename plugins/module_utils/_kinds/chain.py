@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
-from .. import _iptables
+from .. import _iptables, _iptables_same
 from .. import _iptables_rule as grammar
 from .._iptables_options import TARGETS
 from .._model import Field, Item, Key, Object, Op, Type, choice
@@ -40,7 +40,7 @@ _KEPT = {
 def _meaning(rule: str) -> Any:
     """A rule in a kernel may be one that this code cannot read: it is its own text then."""
     try:
-        return _iptables.atoms(rule)
+        return _iptables_same.atoms(rule)
     except ValueError:
         return rule
 
@@ -105,7 +105,7 @@ def _rule(value: Any) -> str:
     """A rule, quoted as iptables-restore reads it."""
     text = " ".join(str(value).split("\n"))
     try:
-        _iptables.atoms(text)
+        _iptables_same.atoms(text)
         return grammar.render(grammar.read(text)) if "'" in text or '"' in text or "!" in text else text
     except ValueError as error:
         raise ValueError(f"{text!r} is not a rule ({error})") from None

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.linuxnet.lab.plugins.module_utils import _iptables
+from ansible_collections.linuxnet.lab.plugins.module_utils import _iptables, _iptables_same
 from ansible_collections.linuxnet.lab.plugins.module_utils import _iptables_rule as grammar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,7 +35,7 @@ def test_what_is_saved_means_what_was_written(back_end: str, family: str, writte
     texts = {table: [grammar.render(grammar.read(rule)) for rule in rules] for table, rules in written.items()}
     for table, rules in restored(family, texts).items():
         for text, rule in zip(written[table], rules):
-            assert _iptables.atoms(text) == _iptables.atoms(rule), (text, rule)
+            assert _iptables_same.atoms(text) == _iptables_same.atoms(rule), (text, rule)
         assert len(rules) == len(written[table])
 
 
@@ -57,7 +57,7 @@ def test_rules_that_iptables_keeps_apart_differ_in_meaning(back_end: str) -> Non
     for table, rules in restored("ipv4", texts).items():
         # the order of two marks' matches is all in which two of the rules differ: no difference
         apart = {rule.replace("NOTRACK", "CT --notrack") for rule in rules if not rule.startswith("-m mark --mark 0x2")}
-        assert len({_iptables.atoms(rule) for rule in rules}) == len(apart), table
+        assert len({_iptables_same.atoms(rule) for rule in rules}) == len(apart), table
 
 
 # parts of a rule that go together, as a person writes them, and what may stand before each
@@ -99,6 +99,6 @@ def written(draw: st.DrawFn) -> str:
 def test_any_rule_means_the_same_when_it_is_saved(back_end: str, rules: list[str]) -> None:
     texts = [grammar.render(grammar.read(rule)) for rule in rules]
     kept = restored("ipv4", {"filter": texts})["filter"]
-    assert [_iptables.atoms(rule) for rule in kept] == [_iptables.atoms(rule) for rule in rules]
+    assert [_iptables_same.atoms(rule) for rule in kept] == [_iptables_same.atoms(rule) for rule in rules]
     assert [grammar.render(grammar.read(rule)) for rule in kept] == kept
-    assert len(set(kept)) >= len({_iptables.atoms(rule) for rule in rules})
+    assert len(set(kept)) >= len({_iptables_same.atoms(rule) for rule in rules})
