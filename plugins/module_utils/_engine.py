@@ -20,7 +20,8 @@ from ._kinds import LINK_KINDS
 from ._ledger import Busy, Ledger, before_of, locked
 from ._model import MARK_GROUP, Key, Object, Problem
 from ._netns import Namespaces
-from ._plan import Plan, Rules, table_of
+from ._plan import Plan, Rules
+from ._record import record, stated
 from ._snapshot import DUMPED, Have, Scope
 
 
@@ -245,7 +246,7 @@ def _diff(plan: Plan, have: Have) -> tuple[dict[str, Any], dict[str, Any]]:
         for key, fields in ((op.key, op.fields), *((other.key, other.fields) for other in op.also)):
             was = have.objects.get(key)
             if op.action == "delete":
-                before[str(key)] = _words(was) if was else {}
+                before[str(key)] = stated(was) if was else {}
                 later.setdefault(str(key), None)
                 continue
             if was is None:
@@ -254,59 +255,17 @@ def _diff(plan: Plan, have: Have) -> tuple[dict[str, Any], dict[str, Any]]:
                 before[str(key)] = {}
             if later.get(str(key)) is None:
                 later[str(key)] = {}
-            later[str(key)].update(_words(Object(key, fields)))
+            later[str(key)].update(stated(Object(key, fields)))
             if isinstance(before.get(str(key)), dict) and was is not None and was.fields:
-                shown = _words(was)
-                before[str(key)].update({o: shown.get(o) for o in _words(Object(key, fields))})
+                shown = stated(was)
+                before[str(key)].update({o: shown.get(o) for o in stated(Object(key, fields))})
     return before, later
-
-
-def _words(one: Object) -> dict[str, Any]:
-    """Fields as a user would state them."""
-    table = table_of(one)
-    found: dict[str, Any] = {}
-    for option, value in one.fields.items():
-        if value is None or option in ("group", "move_from") or option.startswith("conf."):
-            continue
-        if option == "ticks":
-            found["value"] = value
-        elif option == "peer" and isinstance(value, tuple):
-            found[option] = {"name": value[1], "netns": value[0]}
-        elif option == "nexthops":
-            found[option] = [dict(zip(("via", "dev", "weight", "onlink"), hop)) for hop in value]
-        elif option == "jumps":
-            found[option] = [dict(zip(("from", "rule", "at"), jump)) for jump in value]
-        elif isinstance(value, (bool, int, str)) and not (option in table and isinstance(value, int)):
-            found[option] = value
-        elif option in table and isinstance(value, int) and not isinstance(value, bool):
-            word = table[option].type.word(value)
-            found[option] = value if word == str(value) else word
-        else:
-            found[option] = list(value) if isinstance(value, tuple) else value
-    return found
-
-
-_IDENT = {
-    "netns": ("name",),
-    "link": ("name",),
-    "address": ("dev", "address", "peer"),
-    "neighbor": ("dev", "dst", "proxy"),
-    "fdb": ("dev", "mac", "vlan", "which", "dst"),
-    "sysctl": ("name",),
-    "chain": ("family", "table", "name"),
-    "route": ("family", "table", "dst", "tos", "metric"),
-}
 
 
 def _shown(have: Have, key: Key, want: Want) -> dict[str, Any]:
     """A stated object as it is now, or as it would be."""
-    found = have.objects.get(key, want.objects[key])
-    shown: dict[str, Any] = {"kind_of_object": key.kind, "netns": key.netns}
-    shown.update({name: value for name, value in zip(_IDENT[key.kind], key.ident) if value not in ("", None)})
-    if key.kind == "route":
-        shown["family"] = "inet" if key.ident[0] == 2 else "inet6"
+    found = record(have.objects.get(key, want.objects[key]))
+    shown = {"kind_of_object": key.kind, "netns": key.netns, **found}
     if key.kind == "link":
-        number = have.index.get(key.netns, {}).get(key.ident[0])
-        shown["ifindex"] = number
-    shown.update(_words(found))
+        shown["ifindex"] = have.index.get(key.netns, {}).get(key.ident[0])
     return shown

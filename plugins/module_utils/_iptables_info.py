@@ -10,8 +10,6 @@ where the kernel says that it has legacy tables (/proc/net/ip_tables_names).
 
 from __future__ import annotations
 
-import glob
-import os
 import shutil
 from collections.abc import Iterator
 from functools import cache
@@ -55,19 +53,6 @@ class Ruleset(NamedTuple):
 
 
 # ---- reading ------------------------------------------------------------------------------------------------------
-
-
-def everywhere(namespaces: Namespaces) -> list[str]:
-    """All network namespaces: the own one, those with a name, and those that only have processes (containers)."""
-    found = {namespaces.own: "", **namespaces.known()}
-    for path in sorted(glob.glob("/proc/[0-9]*/ns/net"), key=lambda path: int(path.split("/")[2])):
-        try:
-            status = os.stat(path)
-        except OSError:  # the process has ended meanwhile
-            continue
-        found.setdefault((status.st_dev, status.st_ino), path)
-    found[namespaces.own] = ""
-    return list(dict.fromkeys(found.values()))
 
 
 @cache
@@ -118,16 +103,6 @@ def collect(namespaces: Namespaces, where: list[str], families: list[str]) -> tu
         except OSError as error:  # it went away meanwhile
             warnings.append(f"network namespace {netns}: {error.strerror}")
     return found, list(dict.fromkeys(warnings))
-
-
-def check(namespaces: Namespaces, given: str | None) -> list[str]:
-    """The namespaces that are asked for. ValueError if there is no such one."""
-    if given == "all":
-        return everywhere(namespaces)
-    netns = namespaces.canonical(given)
-    if not namespaces.exists(netns):
-        raise ValueError(f"there is no network namespace {given}")
-    return [netns]
 
 
 # ---- records ------------------------------------------------------------------------------------------------------

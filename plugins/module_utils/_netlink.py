@@ -407,12 +407,13 @@ class Channel:
         """
         names = frozenset(wanted)
         for _attempt in range(DUMP_RETRIES):
-            messages, interrupted = self._dump_once(request, names, keep)
+            messages, interrupted = self.dump_once(request, names, keep)
             if not interrupted:
                 return messages
         raise NetlinkError(errno.EINTR, f"the kernel's tables changed during each of {DUMP_RETRIES} dumps")
 
-    def _dump_once(self, request: Request, wanted: frozenset[str], keep: Any) -> tuple[list[dict[str, Any]], bool]:
+    def dump_once(self, request: Request, wanted: frozenset[str], keep: Any) -> tuple[list[dict[str, Any]], bool]:
+        """One dump, and whether the kernel says that it was interrupted: objects may be missing or there twice."""
         self.sequence += 1
         self.socket.send(encode(request, self.sequence, NLM_F_DUMP))
         messages: list[dict[str, Any]] = []

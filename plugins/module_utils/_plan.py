@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ._kinds import KINDS, LINK_KINDS, chain, ipip, link, netns, sysctl
+from ._kinds import KINDS, LINK_KINDS, chain, ipip, link, netns, sysctl, table_of
 from ._model import CREATE_ONLY, LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op, Problem
 from ._snapshot import Have, devices_of
 
@@ -82,14 +82,6 @@ def differences(want: Mapping[str, Any], have: Mapping[str, Any], table: Mapping
         if field is not None and not field.same(value, have.get(option, field.unset)):
             found[option] = value
     return found
-
-
-def table_of(one: Object) -> Mapping[str, Field]:
-    """The fields of an object's kind; a link's depend on which kind of link it is."""
-    if one.key.kind == "link":
-        return link.table(one.fields.get("kind", ""))
-    fields: Mapping[str, Field] = KINDS[one.key.kind].FIELDS
-    return fields
 
 
 class _Planner:

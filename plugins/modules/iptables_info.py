@@ -265,6 +265,7 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.linuxnet.lab.plugins.module_utils import _iptables_info
+from ansible_collections.linuxnet.lab.plugins.module_utils._info.view import selected
 from ansible_collections.linuxnet.lab.plugins.module_utils._netns import Namespaces
 
 FILTERS = ("table", "chain", "jump", "comment", "dport")
@@ -285,7 +286,7 @@ def read(params):
     namespaces = Namespaces()
     families = [params["family"]] if params["family"] else ["ipv4", "ipv6"]
     wanted = _iptables_info.Filter(**{name: params[name] for name in FILTERS})
-    rulesets, warnings = _iptables_info.collect(namespaces, _iptables_info.check(namespaces, params["netns"]), families)
+    rulesets, warnings = _iptables_info.collect(namespaces, selected(namespaces, params["netns"]), families)
     only_walk = params["walk"] and all(params[name] is None for name in FILTERS if name != "table")
     walks = [
         _iptables_info.walk(ruleset, table, params["walk"])

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from .._model import Field, Object
 from . import address, bridge, chain, fdb, ipip, link, neighbor, netns, route, sysctl, veth, vxlan
 
 LINK_KINDS = {kind.NAME: kind for kind in (bridge, veth, ipip, vxlan)}
@@ -25,3 +27,11 @@ SECTIONS: dict[str, Any] = {
     "chains": chain,
 }
 KINDS: dict[str, Any] = {kind.NAME: kind for kind in SECTIONS.values()}
+
+
+def table_of(one: Object) -> Mapping[str, Field]:
+    """The fields of an object's kind; a link's depend on which kind of link it is."""
+    if one.key.kind == link.NAME:
+        return link.table(one.fields.get("kind", ""))
+    fields: Mapping[str, Field] = KINDS[one.key.kind].FIELDS
+    return fields

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Neighbour entries as `ip neigh` shows them (include/uapi/linux/neighbour.h; iproute2's ip/ipneigh.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._kinds import neighbor, route
+from .._model import ip
+from .view import Record, View
+
+STATES = {
+    0x01: "incomplete", 0x02: "reachable", 0x04: "stale", 0x08: "delay", 0x10: "probe", 0x20: "failed", 0x40: "noarp",
+    0x80: "permanent",
+}  # fmt: skip
+NTF_EXT_LEARNED, NTF_OFFLOADED = 0x10, 0x20
+FAMILIES = {2: "inet", 10: "inet6"}
+_PROTOS = {number: name for name, number in route.PROTOS.items()}
+
+SPEC: dict[str, Any] = {
+    "dev": {"type": "str"},
+    "dst": {"type": "str"},
+    "family": {"type": "str", "choices": ["inet", "inet6"]},
+    "nud": {"type": "list", "elements": "str", "choices": [*STATES.values(), "none"]},
+    "proxy": {"type": "bool"},
+}
+
+
+def read(view: View, params: dict[str, Any]) -> Iterator[Record]:
+    """The entries of a namespace that are asked for, those of proxy ARP and NDP included."""
+    dst = ip(params["dst"]) if params["dst"] else None
+    for request in neighbor.DUMPS:
+        if params["family"] not in (None, FAMILIES[request.header["family"]]):
+            continue
+        for message in view.dump(request, neighbor.WANTED):
+            if "NDA_DST" not in message:
+                continue
+            found = record(message, view.name(message["ifindex"]))
+            if _wanted(found, {**params, "dst": dst}):
+                yield found
+
+
+def _wanted(found: Record, params: dict[str, Any]) -> bool:
+    plain = all(params[name] in (None, found[name]) for name in ("dev", "dst", "proxy"))
+    if params["nud"]:
+        return plain and found["nud"] in params["nud"]
+    return plain and found["nud"] != "noarp"  # made by the kernel for each multicast group; ip neigh hides them, too
+
+
+def record(message: dict[str, Any], dev: str) -> Record:
+    """One entry."""
+    flags = message["flags"]
+    found = {
+        "dev": dev,
+        "dst": message["NDA_DST"],
+        "family": FAMILIES[message["family"]],
+        "lladdr": message.get("NDA_LLADDR"),
+        "nud": STATES.get(message["state"], "none"),
+        "proxy": bool(flags & neighbor.NTF_PROXY),
+        "router": bool(flags & neighbor.NTF_ROUTER),
+        "extern_learn": bool(flags & NTF_EXT_LEARNED),
+        "offload": bool(flags & NTF_OFFLOADED),
+        "proto": _proto(message.get("NDA_PROTOCOL", 0)),
+    }
+    return {**found, "text": text(found)}
+
+
+def _proto(number: int) -> str | int | None:
+    return _PROTOS.get(number, number) or None
+
+
+def text(found: Record) -> str:
+    """The entry as `ip neigh` prints it."""
+    parts = [found["dst"], "dev", found["dev"]]
+    parts += ["lladdr", found["lladdr"]] if found["lladdr"] else []
+    parts += [word for word in ("router", "proxy", "extern_learn", "offload") if found[word]]
+    parts += ["proto", str(found["proto"])] if found["proto"] else []
+    parts += [found["nud"].upper()] if not found["proxy"] else []
+    return " ".join(parts)
