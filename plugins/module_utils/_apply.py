@@ -25,11 +25,12 @@ from ._plan import Plan, Rules, plan, restoration
 from ._snapshot import DUMPED, Have, Scope, snapshot
 
 ROUNDS = 3
-_NETLINK = frozenset({"link", "address", "route", "neighbor", "fdb"})
+_NETLINK = frozenset({"link", "address", "route", "rule", "neighbor", "fdb"})
 _WAIT = 5.0  # seconds for what the kernel finishes in the background
 _GONE = {  # "it is gone already": no failure of a deletion (the next look tells)
     "link": {errno.ENODEV},
     "route": {errno.ESRCH},
+    "rule": {errno.ENOENT},
     "address": {errno.EADDRNOTAVAIL, errno.ENODEV},
     "neighbor": {errno.ENOENT, errno.ENODEV},
     "fdb": {errno.ENOENT, errno.ENODEV},

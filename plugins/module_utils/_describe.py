@@ -19,6 +19,7 @@ _SINGULAR = {
     "links": "link",
     "addresses": "address",
     "routes": "route",
+    "rules": "rule",
     "neighbors": "neighbor",
     "fdb": "fdb entry",
     "sysctls": "sysctl",

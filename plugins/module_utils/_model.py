@@ -23,6 +23,10 @@ LIVE, RECREATE, CREATE_ONLY = "live", "recreate", "create_only"
 MAX_NAME = 15  # IFNAMSIZ - 1
 
 
+# Kinds whose identity does not read well as it stands say here how it does: kind -> (ident -> text).
+LABELS: dict[str, Callable[[tuple[Any, ...]], str]] = {}
+
+
 class Key(NamedTuple):
     """Which object: its kind, the namespace it is in ('' the host's own), and what tells it from its siblings."""
 
@@ -31,7 +35,8 @@ class Key(NamedTuple):
     ident: tuple[Any, ...]
 
     def __str__(self) -> str:
-        name = " ".join(str(part) for part in self.ident if part not in ("", None))
+        label = LABELS.get(self.kind)
+        name = label(self.ident) if label else " ".join(str(part) for part in self.ident if part not in ("", None))
         return f"{self.kind} {name}" + (f" in netns {self.netns}" if self.netns else "")
 
 

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 PYROUTE2_MINIMUM = "0.7.2"
 PYROUTE2_IMPORT_ERROR: str | None = None
 try:
+    from pyroute2.netlink.rtnl.fibmsg import fibmsg
     from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
     from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
     from pyroute2.netlink.rtnl.ndmsg import ndmsg
@@ -40,6 +41,7 @@ RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
 RTM_GETNSID = 90
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x4, 0x10, 0x300
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
@@ -106,11 +108,17 @@ _MAC = _Type(
     lambda data: _ip_unpack(data) if len(data) in (4, 16) else bytes(data).hex(":"),
 )
 _TEXT = _Type(lambda text: text.encode() + b"\0", lambda data: bytes(data).rstrip(b"\0").decode("utf-8", "replace"))
-_PORT_RANGE = _Type(lambda pair: struct.pack("!HH", *pair), lambda data: struct.unpack_from("!HH", data))
 _CACHEINFO = _Type(
     lambda pair: struct.pack("=IIII", pair[0], pair[1], 0, 0),  # ifa_prefered, ifa_valid, cstamp, tstamp
     lambda data: struct.unpack_from("=II", data),
 )
+
+
+def _pair(code: str) -> _Type:
+    form = struct.Struct(code)
+    return _Type(lambda pair: form.pack(*pair), form.unpack_from)
+
+
 _VIA = _Type(
     lambda text: struct.pack("=H", socket.AF_INET6 if ":" in text else socket.AF_INET) + _ip_pack(text),
     lambda data: _ip_unpack(data[2:]),
@@ -123,6 +131,7 @@ _SCALARS: dict[str, _Type] = {
     "int32": _scalar("=i"),
     "be16": _scalar("!H"),
     "be32": _scalar("!I"),
+    "be64": _scalar("!Q"),
     "asciiz": _TEXT,
     "string": _TEXT,
     "l2addr": _MAC,
@@ -140,14 +149,18 @@ _SCALARS: dict[str, _Type] = {
 _TTL_INHERIT = _Type(lambda value: b"", lambda data: bool(data[0]) if len(data) else True)
 # Types for which pyroute2's classes do not say it in a way that is the same in all versions.
 _SPECIAL: dict[str, _Type] = {
-    "IFLA_VXLAN_PORT_RANGE": _PORT_RANGE,
+    "IFLA_VXLAN_PORT_RANGE": _pair("!HH"),
     "IFLA_VXLAN_TTL_INHERIT": _TTL_INHERIT,
     "IFA_CACHEINFO": _CACHEINFO,
+    "FRA_SPORT_RANGE": _pair("=HH"),
+    "FRA_DPORT_RANGE": _pair("=HH"),
+    "FRA_UID_RANGE": _pair("=II"),
     "RTA_VIA": _VIA,
 }
 # Attributes that the older of the supported versions do not know: (number, type).
 _ADDED: dict[str, dict[str, tuple[int, str]]] = {
     "ifaddrmsg": {"IFA_RT_PRIORITY": (9, "uint32"), "IFA_PROTO": (11, "uint8")},
+    "fibmsg": {"FRA_DSCP": (25, "uint8")},
     "ndmsg": {"NDA_SRC_VNI": (11, "uint32"), "NDA_PROTOCOL": (12, "uint8"), "NDA_NH_ID": (13, "uint32")},
     "vxlan": {
         "IFLA_VXLAN_DF": (29, "uint8"),
@@ -228,6 +241,8 @@ def _message_class(kind: int) -> Any:
         return rtmsg
     if kind < 32:
         return ndmsg
+    if kind < 36:
+        return fibmsg
     return nsidmsg
 
 

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ._kinds import KINDS, LINK_KINDS, chain, ipip, link, netns, sysctl, table_of
+from ._kinds import KINDS, LINK_KINDS, chain, ipip, link, netns, rule, sysctl, table_of
 from ._model import CREATE_ONLY, LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op, Problem
 from ._snapshot import Have, devices_of
 
 FALLBACKS = (ipip.FALLBACK, "gre0", "gretap0", "erspan0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0")
-_CONFIG_ORDER = {"sysctl": 2, "address": 4, "route": 5, "neighbor": 7, "fdb": 8}
+_CONFIG_ORDER = {"sysctl": 2, "address": 4, "route": 5, "rule": 7, "neighbor": 8, "fdb": 9}
 _REMOVAL_ORDER = {"route": 0, "neighbor": 1, "fdb": 2, "address": 3}
 _OVERHEAD = {"vxlan": (50, 70), "ipip": (20, 20)}  # over an IPv4 and over an IPv6 underlay
 
@@ -95,6 +95,7 @@ class _Planner:
         self.dragged: dict[Key, None] = {}  # what the kernel removes along with them
         self.refused: set[Key] = set()
         self.kept: dict[Key, set[str]] = {}  # options of a link that is made anew that nobody stated
+        self.moved: set[Key] = set()  # rules that come again behind others of their priority
         self.movers: dict[Key, str] = {}  # links that come from another namespace
         self.ops: list[tuple[tuple[Any, ...], Op]] = []
         self.place = {where: n for n, where in enumerate(dict.fromkeys(key.netns for key in want))}
@@ -467,8 +468,26 @@ class _Planner:
             return
         if key.kind == "sysctl":
             return  # a parameter cannot go; the ledger knows what it was before
+        if key.kind == "rule":
+            self._remove_rule(have)
+            return
         phase = (5, key.netns, 1) if key.kind == "chain" else (2, key.netns, _REMOVAL_ORDER[key.kind])
         self._add((*phase, key.ident), Op("delete", key, {}, have.fields))
+
+    def _remove_rule(self, have: Object) -> None:
+        """The new ones are there before. One that says more, and that the request would meet first, comes again."""
+        where = have.key.netns
+        for other in rule.before(have, self._rules(where)):
+            if other.key not in self.gone and other.key not in self.moved:
+                self.moved.add(other.key)
+                self.want.setdefault(other.key, other)
+                self._add((5, where, 2, -rule.exactness(other)), Op("delete", other.key, {}, other.fields))
+                self._add((5, where, 3, len(self.moved)), Op("create", other.key, other.fields))
+        self._add((5, where, 2, -rule.exactness(have)), Op("delete", have.key, {}, have.fields))
+
+    def _rules(self, where: str) -> list[Object]:
+        """The rules of a namespace, in the order in which the kernel goes through them."""
+        return [one for key, one in self.have.objects.items() if key.kind == "rule" and key.netns == where]
 
     # ---- what comes and what changes
 
@@ -622,6 +641,8 @@ class _Planner:
             for op in self._config(one):
                 if key.kind == "chain":
                     self._add((5, key.netns, 0, position), op)
+                elif op.action == "delete" and key.kind == "rule":
+                    self._add((5, key.netns, 2, 0), op)
                 elif op.action == "delete":
                     self._add((2, key.netns, _REMOVAL_ORDER[key.kind], key.ident), op)
                 else:
@@ -645,6 +666,8 @@ class _Planner:
                 key, "exists already, otherwise, and was not made by linuxnet.lab; say adopt: true to take it over"
             )
             return []
+        if key.kind == "rule":  # its protocol: nothing of a rule can change, and both may be there for a moment
+            return [Op("create", key, {**have.fields, **one.fields}), Op("delete", key, {}, have.fields)]
         fixed = [option for option in changed if table[option].change != LIVE]
         if fixed and not self.rules.recreate:
             shown = ", ".join(

@@ -23,6 +23,7 @@ _IDENT = {
     "sysctl": ("name",),
     "chain": ("family", "table", "name"),
     "route": ("family", "table", "dst", "tos", "metric"),
+    "rule": ("family", "priority"),
 }
 
 

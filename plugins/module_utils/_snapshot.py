@@ -13,7 +13,7 @@ from typing import Any
 
 from . import _iptables
 from . import _netlink as nl
-from ._kinds import address, chain, fdb, link, neighbor, netns, route, sysctl
+from ._kinds import address, chain, fdb, link, neighbor, netns, route, rule, sysctl
 from ._model import Key, Object
 from ._netns import Namespaces
 
@@ -95,7 +95,7 @@ class Scope:
                 self.chains[key.netns, key.ident[0]].add(key.ident[1:])
             elif key.kind == "link":
                 self.links.add(key)
-            elif key.kind in DUMPED:
+            elif key.kind in DUMPED or key.kind == "rule":
                 self.kinds.add(key.kind)
 
 
@@ -148,6 +148,10 @@ def _read_tables(channel: nl.Channel, where: str, names: dict[int, str], scope: 
         for request in route.DUMPS.values():
             for message in channel.dump(request, route.WANTED, route.skip_local):
                 have.add(route.read(message, where, names))
+    if "rule" in scope.kinds:
+        for request in rule.DUMPS:
+            for message in channel.dump(request, rule.WANTED):
+                have.add(rule.read(message, where))
     if "neighbor" in scope.kinds:
         for request in neighbor.DUMPS:
             for message in channel.dump(request, neighbor.WANTED, neighbor.configured):

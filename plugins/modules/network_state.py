@@ -10,8 +10,8 @@ module: network_state
 short_description: Bring a whole network to a description, in one transaction
 version_added: 0.1.0
 description:
-  - Takes namespaces, links, addresses, routes, neighbours, forwarding entries, kernel parameters and chains,
-    in any namespaces of a host, and brings the host there in one pass.
+  - Takes namespaces, links, addresses, routes, policy rules, neighbours, forwarding entries, kernel parameters and
+    chains, in any namespaces of a host, and brings the host there in one pass.
   - The whole description is checked before anything is changed, and all mistakes are reported together.
   - After the changes the host is looked at again; what the kernel did not take, or any failure on the way,
     rolls everything back.
@@ -54,6 +54,11 @@ options:
       - Routes, each with the options of M(linuxnet.lab.route).
     type: list
     elements: dict
+  rules:
+    description:
+      - Policy rules, each with the options of M(linuxnet.lab.rule).
+    type: list
+    elements: dict
   neighbors:
     description:
       - Neighbour entries, each with the options of M(linuxnet.lab.neighbor).
@@ -87,6 +92,7 @@ seealso:
   - module: linuxnet.lab.vxlan
   - module: linuxnet.lab.address
   - module: linuxnet.lab.route
+  - module: linuxnet.lab.rule
   - module: linuxnet.lab.neighbor
   - module: linuxnet.lab.fdb
   - module: linuxnet.lab.sysctl
@@ -159,13 +165,14 @@ SPEC = {
     "links": {"type": "list", "elements": "dict"},
     "addresses": {"type": "list", "elements": "dict"},
     "routes": {"type": "list", "elements": "dict"},
+    "rules": {"type": "list", "elements": "dict"},
     "neighbors": {"type": "list", "elements": "dict"},
     "fdb": {"type": "list", "elements": "dict"},
     "sysctls": {"type": "list", "elements": "dict"},
     "chains": {"type": "list", "elements": "dict"},
 }
 
-SECTIONS = ("namespaces", "links", "addresses", "routes", "neighbors", "fdb", "sysctls", "chains")
+SECTIONS = ("namespaces", "links", "addresses", "routes", "rules", "neighbors", "fdb", "sysctls", "chains")
 
 
 def describe(params):

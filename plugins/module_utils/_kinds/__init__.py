@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._model import Field, Object
-from . import address, bridge, chain, fdb, ipip, link, neighbor, netns, route, sysctl, veth, vxlan
+from .._model import LABELS, Field, Object
+from . import address, bridge, chain, fdb, ipip, link, neighbor, netns, route, rule, sysctl, veth, vxlan
 
 LINK_KINDS = {kind.NAME: kind for kind in (bridge, veth, ipip, vxlan)}
 link.register(LINK_KINDS, bridge.PORT)
@@ -21,11 +21,13 @@ SECTIONS: dict[str, Any] = {
     "links": link,
     "addresses": address,
     "routes": route,
+    "rules": rule,
     "neighbors": neighbor,
     "fdb": fdb,
     "sysctls": sysctl,
     "chains": chain,
 }
+LABELS.update({kind.NAME: kind.label for kind in SECTIONS.values() if hasattr(kind, "label")})
 KINDS: dict[str, Any] = {kind.NAME: kind for kind in SECTIONS.values()}
 
 

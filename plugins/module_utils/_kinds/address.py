@@ -34,10 +34,10 @@ from .._model import (
     numbered,
     words,
 )
+from .._names import SCOPES
 
 NAME = "address"
 FOREVER = 0xFFFFFFFF
-SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 # include/uapi/linux/if_addr.h; of the other flags the kernel makes the decisions (tentative, permanent, ...)
 FLAGS = {"nodad": 0x02, "home": 0x10, "mngtmpaddr": 0x100, "noprefixroute": 0x200}
 _KERNEL_PROTOS = (1, 2, 3)  # IFAPROT_KERNEL_LO, _RA, _LL: made by the kernel itself

@@ -33,16 +33,10 @@ from .._model import (
     link_name,
     numbered,
 )
+from .._names import PROTOS, SCOPES, TABLES, name_of
 
 NAME = "route"
-# include/uapi/linux/rtnetlink.h and iproute2's etc/iproute2/rt_protos
-PROTOS = {
-    "redirect": 1, "kernel": 2, "boot": 3, "static": 4, "gated": 8, "ra": 9, "mrt": 10, "zebra": 11, "bird": 12,
-    "dnrouted": 13, "xorp": 14, "ntk": 15, "dhcp": 16, "keepalived": 18, "babel": 42, "bgp": 186, "isis": 187,
-    "ospf": 188, "rip": 189, "eigrp": 192,
-}  # fmt: skip
-TABLES = {"default": 253, "main": 254, "local": 255}
-SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+# include/uapi/linux/rtnetlink.h
 TYPES = {
     "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6, "unreachable": 7,
     "prohibit": 8, "throw": 9,
@@ -100,6 +94,15 @@ def _destination(value: Any) -> Any:
         raise ValueError(
             f"{value!r} is not a destination ({error}); write a network like 10.0.0.0/24, or default"
         ) from None
+
+
+def label(ident: tuple[Any, ...]) -> str:
+    """A route's identity as `ip route` prints it."""
+    family, table, dst, tos, metric = ident
+    place = ["default" if dst in ("0.0.0.0/0", "::/0") else dst, *(["tos", hex(tos)] if tos else [])]
+    place += ["table", name_of(TABLES, table)] if table != TABLES["main"] else []
+    place += ["metric", str(metric)] if metric and not (family == socket.AF_INET6 and metric == 1024) else []
+    return " ".join(place) + (" (inet6)" if dst == "::/0" else "")
 
 
 def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
@@ -297,16 +300,16 @@ def commands(op: Op) -> list[str]:
         place += ["via", *(["inet6"] if other else []), fields["via"]]
     if fields.get("dev"):
         place += ["dev", fields["dev"]]
-    place += ["table", _word(TABLES, table)] if table != 254 else []
+    place += ["table", name_of(TABLES, table)] if table != 254 else []
     place += ["metric", str(metric)] if metric and not (family == socket.AF_INET6 and metric == 1024) else []
     place += ["tos", hex(tos)] if tos else []
     tool = "ip -6" if family == socket.AF_INET6 else "ip"
     if op.action == "delete":
         return [command(tool, op.key.netns, "route del", *place)]
     if fields.get("proto", MARK_PROTO) != MARK_PROTO:
-        place += ["proto", _word(PROTOS, fields["proto"])]
+        place += ["proto", name_of(PROTOS, fields["proto"])]
     if "scope" in fields and family == socket.AF_INET:
-        place += ["scope", _word(SCOPES, fields["scope"])]
+        place += ["scope", name_of(SCOPES, fields["scope"])]
     place += ["src", fields["src"]] if fields.get("src") else []
     for option in METRICS:
         place += [option, str(fields[option])] if fields.get(option) else []
@@ -315,10 +318,6 @@ def commands(op: Op) -> list[str]:
         place += ["nexthop", *(["via", via] if via else []), *(["dev", dev] if dev else []), "weight", str(weight)]
         place += ["onlink"] if onlink else []
     return [command(tool, op.key.netns, "route add" if op.action == "create" else "route replace", *place)]
-
-
-def _word(names: Mapping[str, int], number: int) -> str:
-    return next((name for name, value in names.items() if value == number), str(number))
 
 
 def owned(have: Object) -> bool:

@@ -75,6 +75,10 @@ CASES = [
         (VETH, "ip addr add 192.0.2.1/24 dev v0", "ip link set v0 up"),
     ),
     Case(
+        "rule", {"priority": 100, "from": "10.244.0.0/16", "table": "100"}, {}, {},
+        ({"priority": 100, "goto": 50}, "option goto"), {"priority": 100, "from": "10.244.0.0/16", "table": "100"},
+    ),
+    Case(
         "neighbor", {"dev": "v0", "dst": "192.0.2.9", "lladdr": "02:00:00:00:00:09"}, {"lladdr": "02:00:00:00:00:08"}, {},
         ({"dev": "v0", "dst": "192.0.2.9", "lladdr": "02:00"}, "option lladdr"), {"dev": "v0", "dst": "192.0.2.9"},
         (VETH, "ip link set v0 up"),
