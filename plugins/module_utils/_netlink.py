@@ -119,6 +119,11 @@ def _pair(code: str) -> _Type:
     return _Type(lambda pair: form.pack(*pair), form.unpack_from)
 
 
+# struct ifla_bridge_id: two bytes of priority, a MAC address; written as iproute2 does
+_BRIDGE_ID = _Type(
+    lambda text: bytes.fromhex(text.replace(".", "").replace(":", "")),
+    lambda data: f"{bytes(data[:2]).hex()}.{bytes(data[2:8]).hex(':')}",
+)
 _VIA = _Type(
     lambda text: struct.pack("=H", socket.AF_INET6 if ":" in text else socket.AF_INET) + _ip_pack(text),
     lambda data: _ip_unpack(data[2:]),
@@ -147,6 +152,8 @@ _SCALARS: dict[str, _Type] = {
 }
 # Written as a flag (policy NLA_FLAG), shown as a byte that says whether (vxlan_core.c, vxlan_fill_info).
 _TTL_INHERIT = _Type(lambda value: b"", lambda data: bool(data[0]) if len(data) else True)
+# struct br_boolopt_multi: the values of a bridge's switches, and which of them the kernel knows
+_BOOLOPT = _Type(lambda pair: struct.pack("=II", *pair), lambda data: struct.unpack_from("=II", data))
 # Types for which pyroute2's classes do not say it in a way that is the same in all versions.
 _SPECIAL: dict[str, _Type] = {
     "IFLA_VXLAN_PORT_RANGE": _pair("!HH"),
@@ -155,10 +162,28 @@ _SPECIAL: dict[str, _Type] = {
     "FRA_SPORT_RANGE": _pair("=HH"),
     "FRA_DPORT_RANGE": _pair("=HH"),
     "FRA_UID_RANGE": _pair("=II"),
+    "IFLA_PERM_ADDRESS": _MAC,
+    "IFLA_BR_ROOT_ID": _BRIDGE_ID,
+    "IFLA_BR_BRIDGE_ID": _BRIDGE_ID,
+    "IFLA_BRPORT_ROOT_ID": _BRIDGE_ID,
+    "IFLA_BRPORT_BRIDGE_ID": _BRIDGE_ID,
+    "IFLA_BR_MULTI_BOOLOPT": _BOOLOPT,
+    "IFLA_XDP_ATTACHED": _scalar("=B"),
     "RTA_VIA": _VIA,
 }
 # Attributes that the older of the supported versions do not know: (number, type).
 _ADDED: dict[str, dict[str, tuple[int, str]]] = {
+    "ifinfmsg": {
+        "IFLA_ALLMULTI": (61, "uint32"),
+        "IFLA_GSO_IPV4_MAX_SIZE": (63, "uint32"),
+        "IFLA_GRO_IPV4_MAX_SIZE": (64, "uint32"),
+    },
+    "bridge_data": {
+        "IFLA_BR_VLAN_STATS_PER_PORT": (45, "uint8"),
+        "IFLA_BR_MULTI_BOOLOPT": (46, ""),
+        "IFLA_BR_FDB_N_LEARNED": (48, "uint32"),
+        "IFLA_BR_FDB_MAX_LEARNED": (49, "uint32"),
+    },
     "ifaddrmsg": {"IFA_RT_PRIORITY": (9, "uint32"), "IFA_PROTO": (11, "uint8")},
     "fibmsg": {"FRA_DSCP": (25, "uint8")},
     "ndmsg": {"NDA_SRC_VNI": (11, "uint32"), "NDA_PROTOCOL": (12, "uint8"), "NDA_NH_ID": (13, "uint32")},
@@ -185,13 +210,22 @@ class _Table:
         for name, (number, kind) in _ADDED.get(cls.__name__, {}).items():
             self._add(name, number, kind)
         self.header = _header(cls)
+        self.structures: dict[str, _Type | None] = {}
 
     def _add(self, name: str, number: int, kind: str) -> None:
         self.by_name[name] = (number, kind)
         self.by_number[number] = (name, kind)
 
     def scalar(self, name: str, kind: str) -> _Type | None:
-        return _SPECIAL.get(name) or _SCALARS.get(kind)
+        return _SPECIAL.get(name) or _SCALARS.get(kind) or self._structure(kind)
+
+    def _structure(self, kind: str) -> _Type | None:
+        """A fixed structure without attributes: one value (a word, if it has words), or fields with names."""
+        if kind not in self.structures:
+            cls = getattr(self.cls, kind, None)
+            plain = isinstance(cls, type) and getattr(cls, "fields", None) and not getattr(cls, "nla_map", None)
+            self.structures[kind] = _structure(cls) if plain else None
+        return self.structures[kind]
 
     def nest(self, kind: str, link_kind: str | None) -> _Table | None:
         """The table of a nested attribute; the data of a link depends on the link's kind."""
@@ -221,6 +255,15 @@ def _header(cls: Any) -> _Header:
     code = "=" + "".join(code for _name, code in fields)
     names = tuple(name for name, code in fields if not code.endswith("x"))
     return _Header(struct.Struct(code), names)
+
+
+def _structure(cls: Any) -> _Type:
+    if [name for name, _code in cls.fields] == ["value"]:
+        order = "" if cls.fields[0][1][0] in "=<>!" else "="
+        plain, words = _scalar(order + cls.fields[0][1]), getattr(cls, "value_map", {})
+        return _Type(plain.pack, lambda data: words.get(plain.unpack(data), plain.unpack(data)))
+    header = _header(cls)
+    return _Type(header.pack, lambda data: dict(zip(header.names, header.form.unpack_from(data))))
 
 
 _tables: dict[Any, _Table] = {}
@@ -315,7 +358,10 @@ def _decode_nest(
         elif name == "IFLA_AF_SPEC":
             found[name] = _decode_af_spec(payload)
         elif scalar is not None:
-            value = scalar.unpack(payload)
+            try:
+                value = scalar.unpack(payload)
+            except struct.error:  # the class takes it for longer than the kernel makes it (geneve's df)
+                continue
             if name == "IFLA_ALT_IFNAME":
                 found.setdefault(name, []).append(value)
             else:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +15,7 @@ from . import _netlink as nl
 from ._kinds import address, chain, fdb, link, neighbor, netns, route, rule, sysctl
 from ._model import Key, Object
 from ._netns import Namespaces
+from ._peers import Peers
 
 DUMPED = frozenset({"link", "address", "route", "neighbor", "fdb"})
 
@@ -105,17 +105,17 @@ def snapshot(namespaces: Namespaces, scope: Scope) -> Have:
     namespaces.forget()
     for name in namespaces.known().values():
         have.add(Object(netns.key(name), {}))
-    peers = _Peers(namespaces, have)
+    veths = _Veths(namespaces, have)
     pending = list(scope.netns)
     while pending:
         for where in pending:
-            _read_netns(namespaces, where, scope, have, peers)
-        pending = peers.resolve(scope.links)
+            _read_netns(namespaces, where, scope, have, veths)
+        pending = veths.resolve(scope.links)
         scope.netns.update(dict.fromkeys(pending))
     return have
 
 
-def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, peers: _Peers) -> None:
+def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, veths: _Veths) -> None:
     if not namespaces.exists(where):
         return
     have.inodes[where] = namespaces.inode(where)
@@ -129,7 +129,7 @@ def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, pe
                 for message in messages:
                     found = link.read(message, where, names)
                     have.add(found)
-                    peers.note(found, message)
+                    veths.note(found, message)
                     for other in message.get("IFLA_PROP_LIST", {}).get("IFLA_ALT_IFNAME", ()):
                         have.altnames.setdefault(where, {})[other] = message["IFLA_IFNAME"]
                 _read_tables(channel, where, names, scope, have)
@@ -174,31 +174,24 @@ def _read_chains(where: str, scope: Scope, have: Have) -> None:
             have.warnings.append(str(error))
 
 
-class _Peers:
-    """Finds the other ends of veths. A peer is told by its namespace and number, never by the number alone.
-
-    The kernel names the peer's namespace by an id that means something only in the namespace that was asked; which
-    namespace that is, RTM_GETNSID tells for a descriptor. Only such namespaces are tried as hold an end that could be
-    the peer.
-    """
+class _Veths:
+    """Fills in the other ends of veths, once the namespaces that hold them have been read."""
 
     def __init__(self, namespaces: Namespaces, have: Have) -> None:
         self.namespaces = namespaces
         self.have = have
+        self.peers = Peers(namespaces)
         self.open: dict[tuple[str, int], list[tuple[Key, int, int]]] = defaultdict(list)
-        self.ends: dict[tuple[int, int], list[str]] = defaultdict(list)  # (own, peer's number): namespaces
-        self.ids: dict[tuple[str, int], str] = {}
-        self.tried: set[tuple[str, str]] = set()
 
     def note(self, found: Object, message: dict[str, Any]) -> None:
         """Remember a veth for resolve()."""
         if found.fields["kind"] != "veth" or "IFLA_LINK" not in message:
             return
         where, number, peer = found.key.netns, message["index"], message["IFLA_LINK"]
-        self.ends[number, peer].append(where)
+        self.peers.note(where, number, peer)
         nsid = message.get("IFLA_LINK_NETNSID")
         if nsid is None:
-            self.ids[where, -1] = where
+            self.peers.ids[where, -1] = where
             nsid = -1
         self.open[where, nsid].append((found.key, number, peer))
 
@@ -206,14 +199,11 @@ class _Peers:
         """Fill in the peers; returns namespaces that must be read for a wanted link's peer to be known."""
         more: dict[str, None] = {}
         for (where, nsid), ends in list(self.open.items()):
-            owner = self.ids.get((where, nsid))
-            if owner is None:
-                owner = self._ask(where, nsid, self._candidates(where, ends))
-            if owner is None and any(key in wanted or netns.key(key.netns) in wanted for key, _n, _p in ends):
-                owner = self._ask(where, nsid, ["", *self.namespaces.known().values()])
+            if (where, nsid) not in self.peers.ids:
+                self._ask(where, nsid, ends, wanted)
+            owner = self.peers.ids.get((where, nsid))
             if owner is None:
                 continue
-            self.ids[where, nsid] = owner
             if owner not in self.have.index:
                 if any(key in wanted for key, _n, _p in ends):
                     more[owner] = None
@@ -225,32 +215,7 @@ class _Peers:
             del self.open[where, nsid]
         return list(more)
 
-    def _candidates(self, where: str, ends: list[tuple[Key, int, int]]) -> list[str]:
-        """Namespaces that hold an end with the numbers of the peer of one of these ends."""
-        for _key, number, peer in ends:
-            found = [other for other in self.ends.get((peer, number), ()) if other != where]
-            if found:
-                return found
-        return []
-
-    def _ask(self, where: str, nsid: int, candidates: list[str]) -> str | None:
-        asked = [other for other in candidates if (where, other) not in self.tried]
-        self.tried.update((where, other) for other in asked)
-        for start in range(0, len(asked), nl.BATCH):
-            part = []
-            for other in asked[start : start + nl.BATCH]:
-                try:
-                    part.append((other, self.namespaces.open(other)))
-                except OSError:
-                    continue
-            try:
-                with self.namespaces.entered(where), nl.Channel() as channel:
-                    requests = [nl.Request(nl.RTM_GETNSID, {}, {"NETNSA_FD": descriptor}) for _o, descriptor in part]
-                    answers = channel.get(requests, ("NETNSA_NSID",))
-            finally:
-                for _other, descriptor in part:
-                    os.close(descriptor)
-            for (other, _descriptor), answer in zip(part, answers):
-                if isinstance(answer, dict) and answer.get("NETNSA_NSID", 0xFFFFFFFF) != 0xFFFFFFFF:
-                    self.ids.setdefault((where, answer["NETNSA_NSID"]), other)
-        return self.ids.get((where, nsid))
+    def _ask(self, where: str, nsid: int, ends: list[tuple[Key, int, int]], wanted: set[Key]) -> None:
+        self.peers.ask(where, self.peers.candidates(where, [end[1:] for end in ends]), [nsid])
+        if any(key in wanted or netns.key(key.netns) in wanted for key, _n, _p in ends):
+            self.peers.ask(where, ["", *self.namespaces.known().values()], [nsid])
