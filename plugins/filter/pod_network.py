@@ -14,7 +14,8 @@ version_added: 0.1.0
 short_description: Work out the pod network of a host
 description:
   - Turns the variables of the role into a description for M(linuxnet.lab.network_state), with blocks, addresses, MTU and routes filled in.
-  - A node's underlay address is looked for in its variable C(underlay_address), in C(ansible_host) and in what is known of its interfaces.
+  - A node's underlay address is looked for in its variable C(underlay_address), in C(ansible_host) and in what is known of its interfaces;
+    its subnet in its variable C(underlay_subnet) and in its routes.
   - It changes nothing and asks nobody; the role P(linuxnet.lab.pod_network#role) calls it on the controller before any host is changed.
 positional: host, hostvars, group
 options:
@@ -22,6 +23,7 @@ options:
     description:
       - The variables of the role, without the prefix C(pod_network_). What is left out has the role's default.
       - C(routes) may hold the host's routes as C(ip -json route show) tells them; blocks and addresses that the host has given already stay then.
+      - C(default_rp_filter) may hold the host's C(net.ipv4.conf.default.rp_filter), for its host ends.
     type: dict
     required: true
   host:
@@ -71,7 +73,7 @@ _value:
       description: The tunnel device with C(device) and C(address). Empty without encapsulation.
       type: dict
     nodes:
-      description: The other nodes, each with C(host), C(block) and C(underlay).
+      description: The other nodes, each with C(host), C(block), C(underlay) and C(direct), which is true if they are reached without the tunnel.
       type: list
       elements: dict
     pods:

@@ -76,11 +76,12 @@ options:
     elements: dict
   chains:
     description:
-      - Chains of iptables that are the lab's own, each with C(name) (it begins with C(LINUXNET-)),
-        C(table), C(family) (V(ipv4) or V(ipv6)), C(rules) (in the words of C(iptables-save), without C(-A
-        NAME)) and C(jumps) - a list with C(from) (a built-in chain), C(rule) (conditions) and C(at)
-        (V(first) or V(last)).
+      - Chains of iptables that are the lab's own, each with C(name), C(table), C(family) (V(ipv4) or V(ipv6)),
+        C(rules) (in the words of C(iptables-save), without C(-A NAME)) and C(jumps) - a list with C(from) (a
+        built-in chain), C(rule) (conditions) and C(at) (V(first) or V(last)).
       - All chains of a namespace change in one C(iptables-restore); rules of others are not touched.
+      - A chain of that name which is there already, and was not made by this collection, is refused unless O(adopt) is set. Chains
+        whose names begin with C(LINUXNET-) count as the collection's own.
     type: list
     elements: dict
 seealso:
@@ -96,6 +97,7 @@ seealso:
   - module: linuxnet.lab.neighbor
   - module: linuxnet.lab.fdb
   - module: linuxnet.lab.sysctl
+  - module: linuxnet.lab.iptables_rules
 """
 
 EXAMPLES = r"""

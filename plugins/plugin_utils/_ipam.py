@@ -103,6 +103,14 @@ def leads_to(gateway: str, values: Mapping[str, Any]) -> bool:
     return False
 
 
+def connected(address: str | None, values: Mapping[str, Any]) -> Network | None:
+    """The subnet that an address of the host's is on: the kernel has a route of its own for it."""
+    for route in _routes_of(values):
+        if address and route.get("prefsrc") == address and route.get("protocol") == "kernel" and "gateway" not in route:
+            return ipaddress.IPv4Network(str(route["dst"]), strict=False)
+    return None
+
+
 def pool(value: Any) -> Network:
     """Reads the network that all blocks are out of."""
     network = network4(value)

@@ -5,7 +5,7 @@
 """The network that a host has already: which address and device its tunnels stand on.
 
 Looked for in a host's variables, in this order: what is stated (`underlay_address`, `underlay_device`,
-`underlay_mtu`); `ansible_host`, when it is an address that the host is known to have, or when nothing is known; the
+`underlay_mtu`, `underlay_subnet`); `ansible_host`, when it is an address that the host is known to have, or when nothing is known; the
 address of the default route's device. The last two come from the report of the role prepare or from gathered facts.
 """
 
@@ -32,6 +32,7 @@ class Underlay(NamedTuple):
     device: str | None = None
     mtu: int | None = None
     problem: str = ""
+    subnet: ipaddress.IPv4Network | None = None  # as it is stated; a host's routes tell it otherwise
 
     @property
     def version(self) -> int | None:
@@ -83,12 +84,26 @@ def underlay_of(variables: Mapping[str, Any]) -> Underlay:
     if address is None:
         return Underlay()
     device = str(variables.get("underlay_device") or "") or _holder(address, there)
+    subnet, problem = _subnet(variables.get("underlay_subnet"), address)
     mtu = variables.get("underlay_mtu")
     if mtu in (None, ""):
-        return Underlay(address, device, there[device].mtu if device in there else None)
+        return Underlay(address, device, there[device].mtu if device in there else None, problem, subnet)
     if not str(mtu).isdigit() or not 576 <= int(str(mtu)) <= 65535:
-        return Underlay(address, device, None, f"underlay_mtu: {mtu!r} is no MTU, 576 to 65535")
-    return Underlay(address, device, int(str(mtu)))
+        return Underlay(address, device, None, problem or f"underlay_mtu: {mtu!r} is no MTU, 576 to 65535")
+    return Underlay(address, device, int(str(mtu)), problem, subnet)
+
+
+def _subnet(given: Any, address: str) -> tuple[ipaddress.IPv4Network | None, str]:
+    """What is stated as the subnet of the address, and what is wrong with it."""
+    if given in (None, ""):
+        return None, ""
+    try:
+        subnet = ipaddress.IPv4Network(str(given))
+    except ValueError as error:
+        return None, f"underlay_subnet: {given!r} is not an IPv4 network like 192.0.2.0/24 ({error})"
+    if ipaddress.ip_address(address) not in subnet:
+        return None, f"underlay_subnet: {given!r} does not have the host's underlay address, {address}"
+    return subnet, ""
 
 
 def _guess(variables: Mapping[str, Any], there: Mapping[str, Interface], default: str) -> str | None:

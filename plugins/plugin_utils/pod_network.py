@@ -14,18 +14,15 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from ansible_collections.linuxnet.lab.plugins.module_utils._model import integer, link_name
-from ansible_collections.linuxnet.lab.plugins.plugin_utils import _ipam
+from ansible_collections.linuxnet.lab.plugins.module_utils._model import integer
+from ansible_collections.linuxnet.lab.plugins.plugin_utils import _ipam, _pods
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
-    Check,
-    address4,
     boolean,
     description,
     empty,
-    listing,
     stated,
 )
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
@@ -42,6 +39,15 @@ ROLE = "pod_network"
 GATEWAY = "169.254.1.1"
 LINK_LOCAL = "169.254.0.0/16"
 HOST_END_MAC = "ee:ee:ee:ee:ee:ee"
+# The tunnel, and whether nodes of one subnet do without it: `encapsulation` of Calico's Installation, ipipMode and
+# vxlanMode (Always, CrossSubnet, Never) of its IPPool.
+ENCAPSULATIONS = {
+    "ipip": ("ipip", False),
+    "ipip_cross_subnet": ("ipip", True),
+    "vxlan": ("vxlan", False),
+    "vxlan_cross_subnet": ("vxlan", True),
+    "none": ("", False),
+}
 DEVICES = {"ipip": "tunl0", "vxlan": "vxlan.calico"}
 VXLAN_ID, VXLAN_PORT = 4096, 4789
 # variable without the role's prefix: default
@@ -63,30 +69,7 @@ DEFAULTS: dict[str, Any] = {
     "adopt": False,
 }
 _SHARED = ("pool", "block_size", "encapsulation", "proto")
-_PART = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
 MTU = integer(576, 65535).parse
-
-
-class Pod(NamedTuple):
-    """A pod as it is stated; `where` is the place in the variables for messages."""
-
-    node: str
-    namespace: str
-    name: str
-    where: str
-    owner: str  # the host whose variable it is in
-    address: ipaddress.IPv4Address | None = None
-    interface: str = ""
-
-    @property
-    def full(self) -> str:
-        """namespace.name: the network namespace, and what the host end's name is made of."""
-        return f"{self.namespace}.{self.name}"
-
-    @property
-    def host_end(self) -> str:
-        """`cali` and the first 11 digits of sha1("namespace.name"), as Calico names it."""
-        return self.interface or "cali" + hashlib.sha1(self.full.encode()).hexdigest()[:11]
 
 
 def plan(values: Mapping[str, Any], host: str, hostvars: Mapping[str, Any], group: Iterable[str]) -> dict[str, Any]:
@@ -113,16 +96,17 @@ class _Network:
         self.hosts = list(everyone)
         self.blocks: dict[str, _ipam.Network] = {}
         self.tunnels: dict[str, ipaddress.IPv4Address] = {}
-        self.pods: list[Pod] = []
+        self.pods: list[_pods.Pod] = []
         self.addresses: dict[str, ipaddress.IPv4Address] = {}  # of this host's pods
         self.mtu: int | None = None
-        self.encapsulation = self.check.read("encapsulation", _choice("ipip", "vxlan", "none"), "none")
+        self.near: set[str] = set()  # the nodes that are reached without the tunnel
+        self.tunnel, self.cross_subnet = self.check.read("encapsulation", _encapsulation, ENCAPSULATIONS["none"])
         self.proto: str = self.check.read("proto", _proto, "bird")
 
     @property
     def device(self) -> str:
         """The tunnel device; '' without encapsulation."""
-        return DEVICES.get(self.encapsulation, "")
+        return DEVICES.get(self.tunnel, "")
 
     def work_out(self) -> None:
         """Blocks, tunnel addresses, pods, sizes; mistakes go to the hosts that they are of."""
@@ -132,7 +116,8 @@ class _Network:
         size = self.check.read("block_size", integer(20, 32).parse)
         for option in ("nat_outgoing", "accept"):
             self.check.read(option, boolean)
-        self.check.read("rp_filter", integer(0, 2).parse)
+        self.rp_filter = self.check.read("rp_filter", integer(0, 2).parse, self.check.values.get("default_rp_filter"))
+        self.near = self._near()
         if pool is None or size is None:
             return
         if size < pool.prefixlen:
@@ -145,13 +130,27 @@ class _Network:
             address = read("tunnel_address", _ipam.inside(block), block.network_address)
             if address is not None:
                 self.tunnels[name] = address
-        self.pods = _pods(self.everyone, self.hosts)
+        self.pods = _pods.read(self.everyone, self.hosts)
         self._give_addresses()
         self._size()
 
-    def own(self) -> list[Pod]:
+    def own(self) -> list[_pods.Pod]:
         """The pods of this host."""
         return [pod for pod in self.pods if pod.node == self.host]
+
+    def _near(self) -> set[str]:
+        """The nodes that are reached without a tunnel: all, or those in this node's subnet (l3_route_resolver.go)."""
+        if not self.cross_subnet:
+            return set() if self.device else set(self._others())
+        underlay = self.everyone[self.host].underlay
+        subnet = underlay.subnet or _ipam.connected(underlay.address, self.check.values)
+        if subnet is None and underlay.address and not underlay.problem:
+            self.check.problems.append(
+                f"{self.host}: underlay_subnet: is not stated and cannot be found out (no route of the host has it), and "
+                f"{ROLE}_encapsulation {self.check.values['encapsulation']!r} needs it; state it in the host's variables"
+            )
+        addresses = {name: self.everyone[name].underlay.address for name in self._others()}
+        return {name for name, at in addresses.items() if subnet and at and ipaddress.ip_address(at) in subnet}
 
     def _give_addresses(self) -> None:
         """Stated addresses; then what the host has given already; then the next free one of the block."""
@@ -191,7 +190,7 @@ class _Network:
 
     def _size(self) -> None:
         """The largest MTU that fits all underlays, less the encapsulation."""
-        most = largest_mtu(self.everyone, self.encapsulation if self.device else "")
+        most = largest_mtu(self.everyone, self.tunnel)
         self.mtu = self.check.read("mtu", MTU, most)
         if self.mtu != most:  # it is most as well if what is stated is no MTU, which has been told then
             check_mtu(self.everyone[self.host], most)
@@ -206,7 +205,12 @@ class _Network:
             "mtu": self.mtu,
             "tunnel": {"device": self.device, "address": str(self.tunnels[self.host])} if self.device else {},
             "nodes": [
-                {"host": name, "block": str(self.blocks[name]), "underlay": self._underlay(name)}
+                {
+                    "host": name,
+                    "block": str(self.blocks[name]),
+                    "underlay": self._underlay(name),
+                    "direct": name in self.near,
+                }
                 for name in self._others()
             ],
             "pods": [
@@ -242,9 +246,9 @@ class _Network:
         return (name for name in self.everyone if name != self.host)
 
     def _tunnel_links(self) -> Iterator[dict[str, Any]]:
-        if self.device == DEVICES["ipip"]:
+        if self.tunnel == "ipip":
             yield {"name": self.device, "kind": "ipip", **stated(mtu=self.mtu), "up": True}
-        elif self.device:
+        elif self.tunnel == "vxlan":
             yield {
                 "name": self.device,
                 "kind": "vxlan",
@@ -261,25 +265,24 @@ class _Network:
         if self.device:
             yield {"dev": self.device, "address": f"{self.tunnels[self.host]}/32"}
 
-    def _links(self, pod: Pod) -> Iterator[dict[str, Any]]:
+    def _links(self, pod: _pods.Pod) -> Iterator[dict[str, Any]]:
         peer = {"name": pod.host_end, "netns": "", "address": HOST_END_MAC, **stated(mtu=self.mtu), "up": True}
         yield {"netns": pod.full, "name": "eth0", "kind": "veth", **stated(mtu=self.mtu), "up": True, "peer": peer}
 
-    def _address(self, pod: Pod) -> dict[str, Any]:
+    def _address(self, pod: _pods.Pod) -> dict[str, Any]:
         return {"netns": pod.full, "dev": "eth0", "address": f"{self.addresses[pod.full]}/32"}
 
-    def _routes(self, pod: Pod) -> Iterator[dict[str, Any]]:
+    def _routes(self, pod: _pods.Pod) -> Iterator[dict[str, Any]]:
         in_pod = {"netns": pod.full, "dev": "eth0", "proto": "boot"}
         yield {**in_pod, "dst": f"{GATEWAY}/32", "scope": "link"}
         yield {**in_pod, "dst": "default", "via": GATEWAY}
         yield {"dst": f"{self.addresses[pod.full]}/32", "dev": pod.host_end, "scope": "link", "proto": "boot"}
 
-    def _sysctls(self, pod: Pod) -> Iterator[dict[str, Any]]:
+    def _sysctls(self, pod: _pods.Pod) -> Iterator[dict[str, Any]]:
         link = f"net/ipv4/conf/{pod.host_end}"
         values = {"route_localnet": 1, "proxy_arp": 1, "forwarding": 1}
-        rp_filter = self.check.values.get("rp_filter")
-        if not empty(rp_filter):
-            values["rp_filter"] = int(str(rp_filter))
+        if not empty(self.rp_filter):
+            values["rp_filter"] = int(str(self.rp_filter))
         yield from ({"name": f"{link}/{name}", "value": value} for name, value in values.items())
         yield {"name": f"net/ipv4/neigh/{pod.host_end}/proxy_delay", "value": 0}
         yield {"netns": pod.full, "name": "net.ipv4.ip_forward", "value": 0}
@@ -300,13 +303,16 @@ class _Network:
             yield {"dst": LINK_LOCAL, "dev": underlay, "scope": "link", "metric": 1002}
 
     def _way(self, dst: str, node: str) -> dict[str, Any]:
-        if self.device == DEVICES["vxlan"]:
-            return {"dst": dst, "via": str(self.tunnels[node]), "dev": self.device, "onlink": True, "proto": self.proto}
-        via = {"dst": dst, "via": self._underlay(node), "proto": self.proto}
-        return {**via, "dev": self.device, "onlink": True} if self.device else via
+        via = str(self.tunnels[node]) if self.tunnel == "vxlan" and node not in self.near else self._underlay(node)
+        if node not in self.near:
+            return {"dst": dst, "via": via, "dev": self.device, "onlink": True, "proto": self.proto}
+        parent = self.everyone[self.host].underlay.device
+        # BIRD leaves it to the kernel that the gateway is a neighbour; Felix, whose routes are of protocol 80, says so
+        onlink = {"onlink": True} if parent and self.proto not in ("bird", "12") else {}
+        return {"dst": dst, "via": via, **stated(dev=parent), **onlink, "proto": self.proto}
 
     def _neighbors(self) -> Iterator[dict[str, Any]]:
-        if self.device == DEVICES["vxlan"]:
+        if self.tunnel == "vxlan":
             for name in self._others():
                 yield {
                     "dev": self.device,
@@ -316,7 +322,7 @@ class _Network:
                 }
 
     def _fdb(self) -> Iterator[dict[str, Any]]:
-        if self.device == DEVICES["vxlan"]:
+        if self.tunnel == "vxlan":
             for name in self._others():
                 yield {"dev": self.device, "mac": tunnel_mac(name), "dst": self._underlay(name)}
 
@@ -333,7 +339,7 @@ class _Network:
             yield _chain("nat", "LINUXNET-POD-POST", nat, "POSTROUTING")
         if boolean(self.check.values["accept"]):
             yield _chain("filter", "LINUXNET-POD-FWD", [f"-{way} cali+ -j ACCEPT" for way in "io"], "FORWARD")
-            proto = {"ipip": "-p ipencap", "vxlan": f"-p udp -m udp --dport {VXLAN_PORT}"}.get(self.encapsulation)
+            proto = {"ipip": "-p ipencap", "vxlan": f"-p udp -m udp --dport {VXLAN_PORT}"}.get(self.tunnel)
             rules = [f"-s {self._underlay(name)}/32 {proto} -j ACCEPT" for name in self._others()] if proto else []
             if rules:
                 yield _chain("filter", "LINUXNET-POD-IN", rules, "INPUT")
@@ -348,79 +354,10 @@ def tunnel_mac(node: str) -> str:
     return ":".join(["66", *(f"{byte:02x}" for byte in hashlib.sha1(node.encode()).digest()[:5])])
 
 
-# ---- variables ----------------------------------------------------------------------------------------------------
-
-
-def _pods(group: Mapping[str, Member], hosts: Iterable[str]) -> list[Pod]:
-    """All pods of the group. A list that several hosts share names its pods once."""
-    found: dict[tuple[str, str], Pod] = {}
-    known = set(hosts)
-    for name, member in group.items():
-        for number, entry in enumerate(member.check.read("pods", listing, []), 1):
-            pod = _pod(member.check, name, f"pods[{number}]", entry)
-            if pod is None:
-                continue
-            if pod.node not in known:
-                member.check.problem(
-                    f"{pod.where}.node", f"{pod.node!r} is no host of the group {member.check.values['group']}"
-                )
-                continue
-            before = found.setdefault((pod.namespace, pod.name), pod)
-            if before is not pod and before._replace(where="", owner="") != pod._replace(where="", owner=""):
-                member.check.problem(
-                    f"{pod.where}.name", f"{pod.namespace}/{pod.name} is a pod of {before.node} already"
-                )
-            elif before is not pod and before.owner == pod.owner:
-                member.check.problem(f"{pod.where}.name", f"{pod.namespace}/{pod.name} is stated twice")
-    ends: dict[tuple[str, str], Pod] = {}
-    for pod in found.values():
-        other = ends.setdefault((pod.node, pod.host_end), pod)
-        if other is not pod:
-            group[pod.owner].check.problem(
-                f"{pod.where}.interface", f"{pod.host_end!r} is the host end of {other.namespace}/{other.name} already"
-            )
-    return list(found.values())
-
-
-def _pod(check: Check, host: str, where: str, entry: Any) -> Pod | None:
-    given = check.entry(where, {"name": entry} if isinstance(entry, str) else entry, _POD)
-    if "name" not in given:
-        if isinstance(entry, Mapping) and empty(entry.get("name")):
-            check.problem(f"{where}.name", "is missing")
-        return None
-    return Pod(
-        node=given.get("node", host),
-        namespace=given.get("namespace", "default"),
-        name=given["name"],
-        where=where,
-        owner=host,
-        address=given.get("address"),
-        interface=given.get("interface", ""),
-    )
-
-
-def _part_of_name(value: Any) -> str:
-    if not _PART.fullmatch(str(value)):
-        raise ValueError(f"{value!r} is not a name (RFC 1123: lower case letters, digits, - and ., 63 at the most)")
-    return str(value)
-
-
-_POD: dict[str, Callable[[Any], Any]] = {
-    "name": _part_of_name,
-    "namespace": _part_of_name,
-    "node": str,
-    "address": address4,
-    "interface": link_name,
-}
-
-
-def _choice(*words: str) -> Callable[[Any], str]:
-    def how(value: Any) -> str:
-        if value not in words:
-            raise ValueError(f"{value!r} is none of {', '.join(words)}")
-        return str(value)
-
-    return how
+def _encapsulation(value: Any) -> tuple[str, bool]:
+    if value not in ENCAPSULATIONS:
+        raise ValueError(f"{value!r} is none of {', '.join(ENCAPSULATIONS)}")
+    return ENCAPSULATIONS[value]
 
 
 def _proto(value: Any) -> str:

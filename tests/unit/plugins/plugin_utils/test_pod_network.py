@@ -42,6 +42,12 @@ def part(hosts: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
+def way(found: dict[str, Any], dst: str) -> dict[str, Any]:
+    """The route to a destination, without the destination."""
+    (route,) = [route for route in found["description"]["routes"] if route["dst"] == dst]
+    return {option: value for option, value in route.items() if option != "dst"}
+
+
 def documented(**shared: Any) -> dict[str, Any]:
     return group(every={"pods": [MINIO], **shared}, **{name: {"block": block} for name, block in BLOCKS.items()})
 
@@ -74,8 +80,66 @@ def test_vxlan_as_calico_has_it() -> None:
 
 def test_without_encapsulation_the_nodes_are_the_gateways() -> None:
     found = part(documented(encapsulation="none"), "vms105")
-    assert {"dst": "10.244.31.64/26", "via": "192.168.26.106", "proto": "bird"} in found["description"]["routes"]
+    assert way(found, "10.244.31.64/26") == {"via": "192.168.26.106", "dev": "ens32", "proto": "bird"}
     assert found["tunnel"] == {} and found["mtu"] == 1500
+    assert all(node["direct"] for node in found["nodes"])
+
+
+@pytest.mark.parametrize(
+    ("encapsulation", "via"), [("ipip_cross_subnet", "192.168.26.106"), ("vxlan_cross_subnet", "10.244.31.64")]
+)
+def test_across_subnets_only(encapsulation: str, via: str) -> None:
+    """Nodes of the node's own subnet are gateways themselves; the tunnel is for the others."""
+    hosts = documented(encapsulation=encapsulation)
+    for name in hosts:
+        hosts[name]["underlay_subnet"] = "192.168.26.96/29" if name < "vms104" else "192.168.26.104/29"
+    found = part(hosts, "vms100")
+    assert not found["problems"]
+    device = {"ipip": "tunl0", "vxlan": "vxlan.calico"}[encapsulation.partition("_")[0]]
+    assert way(found, "10.244.38.128/26") == {"via": "192.168.26.103", "dev": "ens32", "proto": "bird"}
+    assert way(found, "10.244.31.64/26") == {"via": via, "dev": device, "onlink": True, "proto": "bird"}
+    assert [node["host"] for node in found["nodes"] if node["direct"]] == ["vms101", "vms102", "vms103"]
+    assert (found["mtu"], found["tunnel"]["device"]) == ({"tunl0": 1480, "vxlan.calico": 1450}[device], device)
+    # the tunnel stands as it does without: a node may move to another subnet, and Calico keeps the entries of all
+    always = part(documented(encapsulation=encapsulation.partition("_")[0]), "vms100")["description"]
+    for section in ("links", "addresses", "neighbors", "fdb", "chains"):
+        assert found["description"][section] == always[section]
+
+
+def test_a_nodes_subnet_is_that_of_its_own_route() -> None:
+    route = {"dst": "192.168.26.96/29", "dev": "ens32", "protocol": "kernel", "prefsrc": "192.168.26.100"}
+    hosts = documented(encapsulation="ipip_cross_subnet")
+    values = hosts["vms100"]["pod_network_stated"]
+    assert part(hosts, "vms100")["problems"] == [
+        "vms100: underlay_subnet: is not stated and cannot be found out (no route of the host has it), and"
+        " pod_network_encapsulation 'ipip_cross_subnet' needs it; state it in the host's variables"
+    ]
+    values["routes"] = [
+        {**route, "protocol": "static"},
+        {**route, "prefsrc": "192.168.26.99", "dst": "0.0.0.0/1"},
+        route,
+    ]
+    found = part(hosts, "vms100")
+    assert [node["host"] for node in found["nodes"] if node["direct"]] == ["vms101", "vms102", "vms103"]
+    hosts["vms100"]["underlay_subnet"] = "192.168.26.0/24"  # what is stated comes first
+    assert all(node["direct"] for node in part(hosts, "vms100")["nodes"])
+
+
+def test_direct_routes_in_felix_words() -> None:
+    found = part(documented(encapsulation="none", proto="80"), "vms105")
+    assert way(found, "10.244.31.64/26") == {"via": "192.168.26.106", "dev": "ens32", "onlink": True, "proto": "80"}
+
+
+def test_the_host_ends_rp_filter_is_the_hosts_default() -> None:
+    """Felix takes it when it starts, and puts it back on each host end."""
+
+    def rp_filter(**values: Any) -> list[Any]:
+        description = part(group(vms100={"pods": ["web"], **values}), "vms100")["description"]
+        return [one["value"] for one in description["sysctls"] if one["name"].endswith("/rp_filter")]
+
+    assert rp_filter(default_rp_filter="2") == [2]
+    assert rp_filter(default_rp_filter="2", rp_filter=0) == [0]
+    assert rp_filter() == []  # nobody has looked
 
 
 def test_a_host_more_or_less_moves_no_block() -> None:
@@ -125,7 +189,7 @@ def test_proxy_arp_gets_a_way_to_its_gateway_only_where_there_is_none() -> None:
         (group(vms100={"pods": [{"name": "web", "node": "vms9"}]}), "vms100", "'vms9' is no host of the group"),
         (group(vms100={"pods": [{"name": "web", "address": "10.9.0.1"}]}), "vms100", "is not in the pool"),
         (group(every={"block_size": 32}, vms100={"pods": ["web"]}), "vms100", "it is used up"),
-        (group(vms100={"encapsulation": "gre"}), "vms100", "'gre' is none of ipip, vxlan, none"),
+        (group(vms100={"encapsulation": "gre"}), "vms100", "'gre' is none of ipip, ipip_cross_subnet, vxlan, vxlan_cross_subnet, none"),
         (group(vms100={"mtu": 1500}), "vms100", "leaves 1480"),
         (group(vms100={}, vms101={"proto": "boot"}), "vms101", "differs from 'bird' on vms100"),
     ],

@@ -51,6 +51,10 @@ FACTS = {
             Underlay("192.0.2.1", "eth9", 1400),
         ),
         ({"underlay_address": "192.0.2.1", "underlay_mtu": "9000"}, Underlay("192.0.2.1", None, 9000)),
+        (
+            {"underlay_address": "192.0.2.1", "underlay_subnet": "192.0.2.0/29"},
+            Underlay("192.0.2.1", subnet=ipaddress.IPv4Network("192.0.2.0/29")),
+        ),
         ({"ansible_host": "192.0.2.5"}, Underlay("192.0.2.5")),
         ({"ansible_host": "h1.example"}, Underlay()),
         ({"ansible_host": "127.0.0.1"}, Underlay()),
@@ -79,6 +83,11 @@ def test_underlay(variables: dict[str, Any], expected: Underlay) -> None:
         ({"underlay_address": "192.0.2.9", "prepare_report": REPORT}, "'192.0.2.9' is on no interface of this host"),
         ({"underlay_address": "192.0.2.9", "underlay_mtu": "big"}, "underlay_mtu: 'big' is no MTU"),
         ({"underlay_address": "192.0.2.9", "underlay_mtu": 100}, "underlay_mtu: 100 is no MTU"),
+        ({"underlay_address": "192.0.2.9", "underlay_subnet": "192.0.2.9/24"}, "'192.0.2.9/24' is not an IPv4 network"),
+        (
+            {"underlay_address": "192.0.2.9", "underlay_subnet": "192.0.2.0/29"},
+            "underlay_subnet: '192.0.2.0/29' does not have the host's underlay address, 192.0.2.9",
+        ),
     ],
 )
 def test_problems(variables: dict[str, Any], text: str) -> None:
