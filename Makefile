@@ -7,9 +7,9 @@
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-lab: ## Test hosts on this machine, the documented networks on them, and the proof (HOSTS=3 FORM=auto)
+lab: ## Test hosts on this machine, the documented networks on them, and the proof (NODES=3 FORM=auto)
 	@tests/tools/setup lab
-	@HOSTS=$(or $(HOSTS),$(NODES)) FORM=$(FORM) tests/tools/lab up
+	@NODES=$(or $(NODES),$(HOSTS)) FORM=$(FORM) tests/tools/lab up
 
 down: ## Remove all that make lab made
 	@tests/tools/setup lab

@@ -13,16 +13,20 @@ HEADERS = 28  # bytes of IPv4 and ICMP around a payload
 MOST_PAIRS = 12  # namespaces that are all pinged from each other; of more, each pings the next one
 
 
-def probes(parts: Mapping[str, Any], own: str = "", outside: str = "") -> list[dict[str, Any]]:
-    """Pings for the parts of a host as the roles' filters work them out: {bridge_network:, ipip_tunnel:, vxlan_overlay:}.
+def probes(
+    parts: Mapping[str, Any], own: str = "", outside: str = "", pods: Iterable[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Pings for the parts of a host as the roles' filters work them out: {bridge_network:, ipip_tunnel:, vxlan_overlay:,
+    pod_network:}.
 
     Each is a probe of ping_info with `network`, `expect` (pass or fail) and, where it is known, `ttl`. `own` is an
-    address of the host itself, `outside` one that is reached through NAT.
+    address of the host itself, `outside` one that is reached through NAT, `pods` are those of all nodes.
     """
     found = [
         *_bridge(parts.get("bridge_network") or {}, own, outside),
         *_tunnels(parts.get("ipip_tunnel") or {}),
         *_overlay(parts.get("vxlan_overlay") or {}),
+        *_pods(parts.get("pod_network") or {}, own, outside, list(pods)),
     ]
     return [{**probe, "name": f"{probe['network']} {probe['netns'] or 'host'} -> {probe['dst']}"} for probe in found]
 
@@ -31,11 +35,11 @@ def _ping(network: str, netns: str, dst: str, ttl: int | None = 64) -> dict[str,
     return {"network": network, "netns": netns, "dst": dst, "expect": "pass", "ttl": ttl}
 
 
-def _exact(network: str, netns: str, dst: str, mtu: Any) -> Iterator[dict[str, Any]]:
+def _exact(network: str, netns: str, dst: str, mtu: Any, ttl: int = 64) -> Iterator[dict[str, Any]]:
     """A packet of exactly the MTU passes unfragmented, one of a byte more does not."""
     if mtu:
         size = int(mtu) - HEADERS
-        yield {**_ping(network, netns, dst), "size": size, "df": True, "count": 1}
+        yield {**_ping(network, netns, dst, ttl), "size": size, "df": True, "count": 1}
         yield {**_ping(network, netns, dst, None), "size": size + 1, "df": True, "count": 1, "expect": "fail"}
 
 
@@ -82,6 +86,44 @@ def _overlay(part: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for peer in vtep.get("peers") or []:
         yield _ping("vxlan", "", peer["address"])
         yield from _exact("vxlan", "", peer["address"], vtep["mtu"])
+
+
+# Each router takes one from the 64 that an answer starts with: the host of the pod that asks, the host of the one asked.
+HOST, ONE_NODE, ACROSS = 64, 63, 62
+
+
+def _pods(
+    part: Mapping[str, Any], own: str, outside: str, everyone: list[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """As many pings as there are pods and nodes, not as there are pairs of them."""
+    here = part.get("pods") or []
+    nodes = [(node, [pod for pod in everyone if pod["node"] == node["host"]]) for node in part.get("nodes") or []]
+    far = [(node, theirs) for node, theirs in nodes if theirs]
+    masquerades = any("MASQUERADE" in rule and "! -d" in rule for rule in _rules(part))
+    for number, pod in enumerate(here):
+        yield _ping("pods", "", pod["address"], HOST)
+        if len(here) > 1:
+            yield _ping("pods", pod["netns"], here[(number + 1) % len(here)]["address"], ONE_NODE)
+        for _node, theirs in far if number == 0 else far[number % len(far) :][:1] if far else []:
+            yield _ping("pods", pod["netns"], theirs[number % len(theirs)]["address"], ACROSS)
+    for _node, theirs in far:
+        yield _ping("pods", "", theirs[0]["address"], ONE_NODE)
+    for pod in here[:1]:
+        if own:
+            yield _ping("pods", pod["netns"], own, HOST)
+        if masquerades:  # else the answers of other nodes take another way than the questions, which rp_filter may drop
+            for node, _theirs in nodes:
+                yield _ping("pods", pod["netns"], node["underlay"], ONE_NODE)
+        if masquerades and outside:
+            yield _ping("pods nat", pod["netns"], outside, ONE_NODE)
+        for other in here[1:2]:
+            yield from _exact("pods", pod["netns"], other["address"], part.get("mtu"), ONE_NODE)
+        for _node, theirs in far[:1]:
+            yield from _exact("pods", pod["netns"], theirs[0]["address"], part.get("mtu"), ACROSS)
+
+
+def _rules(part: Mapping[str, Any]) -> list[str]:
+    return [str(rule) for chain in part["description"]["chains"] for rule in chain["rules"]]
 
 
 def verdicts(results: Iterable[Mapping[str, Any]], asked: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -50,8 +50,9 @@ GROUPS: dict[str, Union[str, list[str]]] = {
     "bridge_hosts": "all",
     "ipip_hosts": "all",
     "vxlan_hosts": "all",
+    "pod_hosts": "all",
     "internet": ["outside"],
-    "lab": ["bridge_hosts", "ipip_hosts", "vxlan_hosts"],
+    "lab": ["bridge_hosts", "ipip_hosts", "vxlan_hosts", "pod_hosts"],
 }
 OUTSIDE = "outside"
 BRIDGE = "testbed0"
@@ -108,6 +109,8 @@ class Settings:
     binds: tuple[str, ...]
     python: str
     groups: dict[str, Union[str, list[str]]]
+    host_vars: dict[str, dict[str, Any]]
+    group_vars: dict[str, dict[str, Any]]
     inventory: Path
 
     @property
@@ -152,10 +155,11 @@ def plan_hosts(names: Sequence[str], subnet: ipaddress.IPv4Network, outside: boo
 
 
 def inventory_text(settings: Settings, place: Place) -> str:
-    """The inventory as YAML. Plain values only: testinfra does not template."""
-    hosts: dict[str, Any] = {
-        host.name: {"ansible_host": host.address, "underlay_address": host.address} for host in settings.hosts
-    }
+    """The inventory as YAML. The testbed's own values are plain ones: testinfra does not template."""
+    hosts: dict[str, Any] = {}
+    for host in settings.hosts:
+        own = {"ansible_host": host.address, "underlay_address": host.address}
+        hosts[host.name] = {**own, **settings.host_vars.get(host.name, {}), **own}
     variables = {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(place.keys / "client"),
@@ -181,15 +185,19 @@ def group_members(group: str, settings: Settings) -> dict[str, Any]:
             members["children"][member] = {}
         elif member != OUTSIDE:  # asked for without it
             raise TestbedError(f"group {group}: {member!r} is neither a host nor another group")
+    members["vars"] = settings.group_vars.get(group, {})
     return {key: value for key, value in members.items() if value}
 
 
 def yaml_lines(tree: dict[str, Any], indent: str = "") -> Iterator[str]:
-    """Nested dictionaries as YAML; each leaf in JSON, which YAML contains."""
+    """Nested dictionaries as YAML, a line for each entry of a list; each leaf in JSON, which YAML contains."""
     for key, value in tree.items():
         if isinstance(value, dict) and value:
             yield f"{indent}{key}:"
             yield from yaml_lines(value, indent + "  ")
+        elif isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
+            yield f"{indent}{key}:"
+            yield from (f"{indent}  - {json.dumps(entry)}" for entry in value)
         else:
             yield f"{indent}{key}: {json.dumps(value)}"
 
@@ -698,6 +706,11 @@ def settings_of(options: argparse.Namespace, place: Place) -> Settings:
     for path in binds:
         if not os.path.isabs(path) or not os.path.isdir(path) or re.search(r"\s", path):
             raise TestbedError(f"bind {path!r}: not the absolute path (without spaces) of a folder of this machine")
+    groups = json_option("groups", options.groups) or GROUPS
+    host_vars, group_vars = (json_option(name, getattr(options, name)) for name in ("host_vars", "group_vars"))
+    unknown = sorted(set(group_vars) - set(groups))
+    if unknown:
+        raise TestbedError(f"variables of groups that the inventory does not have: {', '.join(unknown)}")
     inventory = Path(options.inventory) if options.inventory else place.directory / "hosts"
     if not inventory.is_absolute() or inventory.suffix not in ("", ".yml", ".yaml"):
         raise TestbedError(f"inventory {inventory}: give an absolute path that ends in .yml or has no suffix")
@@ -712,9 +725,22 @@ def settings_of(options: argparse.Namespace, place: Place) -> Settings:
         memory=options.memory,
         binds=binds,
         python=options.python,
-        groups=json.loads(options.groups) if options.groups else GROUPS,
+        groups=groups,
+        host_vars=host_vars,
+        group_vars=group_vars,
         inventory=inventory,
     )
+
+
+def json_option(name: str, text: str) -> dict[str, Any]:
+    """The value of an option in JSON, a dictionary; an empty one without it."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError as error:
+        raise TestbedError(f"{name}: {error}") from error
+    if not isinstance(value, dict):
+        raise TestbedError(f"{name}: {text} is no dictionary")
+    return value
 
 
 def make_keys(place: Place) -> bool:
@@ -908,6 +934,8 @@ def arguments() -> argparse.ArgumentParser:
     added.add_argument("--python", default="/usr/bin/python3", help="the interpreter on the hosts (%(default)s)")
     added.add_argument("--inventory", default="", metavar="FILE", help="where to write it (DIR/hosts)")
     added.add_argument("--groups", default="", metavar="JSON", help="the inventory's groups: all, or a list of members")
+    added.add_argument("--host-vars", default="", metavar="JSON", help="the variables of hosts in the inventory")
+    added.add_argument("--group-vars", default="", metavar="JSON", help="the variables of groups in the inventory")
     added.add_argument("--timeout", type=float, default=0.0, metavar="SECONDS", help="for the hosts to come up")
     added.add_argument("--check", action="store_true", help="only say what would be done")
     command("down", down).add_argument("--check", action="store_true", help="only say what would be done")
