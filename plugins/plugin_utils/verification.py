@@ -123,7 +123,8 @@ def _pods(
 
 
 def _rules(part: Mapping[str, Any]) -> list[str]:
-    return [str(rule) for chain in part["description"]["chains"] for rule in chain["rules"]]
+    chains = part["description"]["chains"] if part else []
+    return [str(rule) for chain in chains for rule in chain["rules"]]
 
 
 def verdicts(results: Iterable[Mapping[str, Any]], asked: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
