@@ -18,20 +18,48 @@ import errno
 import os
 import socket
 import struct
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
 from typing import Any, NamedTuple
 
 PYROUTE2_MINIMUM = "0.7.2"
 PYROUTE2_IMPORT_ERROR: str | None = None
-try:
-    from pyroute2.netlink.rtnl.fibmsg import fibmsg
-    from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-    from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-    from pyroute2.netlink.rtnl.ndmsg import ndmsg
-    from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
-    from pyroute2.netlink.rtnl.rtmsg import rtmsg
+_MESSAGES = ("fibmsg", "ifaddrmsg", "ifinfmsg", "ndmsg", "nsidmsg", "rtmsg")
 
+
+def _message_classes() -> list[Any]:
+    return [getattr(import_module(f"pyroute2.netlink.rtnl.{name}"), name) for name in _MESSAGES]
+
+
+def _message_classes_alone() -> list[Any]:
+    """The same without the rest of pyroute2, whose __init__ imports all it has: that is most of the time of a start.
+
+    A bare package stands in for it meanwhile. Nothing of it stays in sys.modules: whoever imports pyroute2 later gets
+    all of it.
+    """
+    if "pyroute2" in sys.modules:
+        return _message_classes()
+    found = find_spec("pyroute2")
+    if found is None:
+        raise ImportError("No module named 'pyroute2'")
+    bare = sys.modules["pyroute2"] = module_from_spec(ModuleSpec("pyroute2", None, is_package=True))
+    bare.__path__ = list(found.submodule_search_locations or ())
+    try:
+        return _message_classes()
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "pyroute2"]:
+            del sys.modules[name]
+
+
+try:
+    try:
+        fibmsg, ifaddrmsg, ifinfmsg, ndmsg, nsidmsg, rtmsg = _message_classes_alone()
+    except Exception:  # a version whose parts cannot do without the whole
+        fibmsg, ifaddrmsg, ifinfmsg, ndmsg, nsidmsg, rtmsg = _message_classes()
     ifinfmsg.ifinfo.data_map["ipip"]
 except Exception:  # an old pyroute2 on a new Python fails with TypeError or AttributeError, not ImportError
     PYROUTE2_IMPORT_ERROR = traceback.format_exc()
@@ -49,6 +77,7 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
 RTEXT_FILTER_SKIP_STATS = 8
+IFLA_ALT_IFNAME = 53
 
 BATCH = 64  # requests a send: more does not help, and the answers of a failing batch must fit the receive buffer
 BUFFER = 1 << 20
@@ -195,13 +224,19 @@ _ADDED: dict[str, dict[str, tuple[int, str]]] = {
 }
 
 
+class _Attribute(NamedTuple):
+    name: str
+    number: int
+    kind: str  # pyroute2's word for its type
+    scalar: _Type | None  # None for a nest
+
+
 class _Table:
     """The attributes of one message or nest, both ways; nests resolve on first use."""
 
     def __init__(self, cls: Any) -> None:
         self.cls = cls
-        self.by_name: dict[str, tuple[int, str]] = {}
-        self.by_number: dict[int, tuple[str, str]] = {}
+        self.by_name: dict[str, _Attribute] = {}
         for position, entry in enumerate(cls.nla_map):
             # (name, type), or (number, name, type[, init])
             number, name, kind = (position, *entry[:2]) if isinstance(entry[0], str) else entry[:3]
@@ -210,29 +245,32 @@ class _Table:
         for name, (number, kind) in _ADDED.get(cls.__name__, {}).items():
             self._add(name, number, kind)
         self.header = _header(cls)
-        self.structures: dict[str, _Type | None] = {}
+        self.scalars = {one.number: one for one in self.by_name.values() if one.scalar}
+        self._wanted: dict[frozenset[str], dict[int, _Attribute]] = {}
 
     def _add(self, name: str, number: int, kind: str) -> None:
-        self.by_name[name] = (number, kind)
-        self.by_number[number] = (name, kind)
+        self.by_name[name] = _Attribute(
+            name, number, kind, _SPECIAL.get(name) or _SCALARS.get(kind) or self._structure(kind)
+        )
 
-    def scalar(self, name: str, kind: str) -> _Type | None:
-        return _SPECIAL.get(name) or _SCALARS.get(kind) or self._structure(kind)
+    def wanted(self, names: frozenset[str]) -> dict[int, _Attribute]:
+        """The attributes of these names by number."""
+        if names not in self._wanted:
+            self._wanted[names] = {one.number: one for name, one in self.by_name.items() if name in names}
+        return self._wanted[names]
 
     def _structure(self, kind: str) -> _Type | None:
         """A fixed structure without attributes: one value (a word, if it has words), or fields with names."""
-        if kind not in self.structures:
-            cls = getattr(self.cls, kind, None)
-            plain = isinstance(cls, type) and getattr(cls, "fields", None) and not getattr(cls, "nla_map", None)
-            self.structures[kind] = _structure(cls) if plain else None
-        return self.structures[kind]
+        cls = getattr(self.cls, kind, None)
+        plain = isinstance(cls, type) and getattr(cls, "fields", None) and not getattr(cls, "nla_map", None)
+        return _structure(cls) if plain else None
 
-    def nest(self, kind: str, link_kind: str | None) -> _Table | None:
-        """The table of a nested attribute; the data of a link depends on the link's kind."""
+    def nest(self, kind: str, beside: Mapping[str, Any]) -> _Table | None:
+        """The table of a nested attribute; the data of a link depends on the link's kind, which stands beside it."""
         if kind == "info_data":
-            cls = self.cls.data_map.get(link_kind)
+            cls = self.cls.data_map.get(beside.get("IFLA_INFO_KIND"))
         elif kind == "info_slave_data":
-            cls = self.cls.data_map.get(f"{link_kind}_slave")
+            cls = self.cls.data_map.get(f"{beside.get('IFLA_INFO_SLAVE_KIND')}_slave")
         elif kind == "info_peer":
             cls = ifinfmsg
         else:
@@ -298,29 +336,29 @@ def _encode_attribute(number: int, payload: bytes) -> bytes:
     return _ATTRIBUTE.pack(size, number) + payload + bytes(_pad(size) - size)
 
 
-def _encode_nest(table: _Table, attrs: Mapping[str, Any], link_kind: str | None = None) -> bytes:
+def _encode_nest(table: _Table, attrs: Mapping[str, Any]) -> bytes:
     parts: list[bytes] = []
-    link_kind = attrs.get("IFLA_INFO_KIND", attrs.get("IFLA_INFO_SLAVE_KIND", link_kind))
     for name, value in attrs.items():
         if value is None:
             continue
-        number, kind = table.by_name[name]
-        scalar = table.scalar(name, kind)
+        attribute = table.by_name[name]
         for one in value if isinstance(value, list) else [value]:
-            if name == "RTA_MULTIPATH":
-                payload = b"".join(_encode_nexthop(hop) for hop in one)
-            elif name == "IFLA_AF_SPEC":
-                payload = _encode_af_spec(one)
-            elif scalar is not None:
-                payload = scalar.pack(one)
-            else:
-                nest = table.nest(kind, link_kind)
-                if nest is None:
-                    raise KeyError(f"{name}: no encoding for {kind} (link kind {link_kind})")
-                payload = nest.header.pack(one) if nest.header.names else b""
-                payload += _encode_nest(nest, {k: v for k, v in one.items() if k not in nest.header.names}, link_kind)
-            parts.append(_encode_attribute(number, payload))
+            parts.append(_encode_attribute(attribute.number, _encode_value(table, attribute, one, attrs)))
     return b"".join(parts)
+
+
+def _encode_value(table: _Table, attribute: _Attribute, value: Any, beside: Mapping[str, Any]) -> bytes:
+    if attribute.name == "RTA_MULTIPATH":
+        return b"".join(_encode_nexthop(hop) for hop in value)
+    if attribute.name == "IFLA_AF_SPEC":
+        return _encode_af_spec(value)
+    if attribute.scalar is not None:
+        return attribute.scalar.pack(value)
+    nest = table.nest(attribute.kind, beside)
+    if nest is None:
+        raise KeyError(f"{attribute.name}: no encoding for {attribute.kind} (beside {dict(beside)})")
+    header = nest.header.pack(value) if nest.header.names else b""
+    return header + _encode_nest(nest, {k: v for k, v in value.items() if k not in nest.header.names})
 
 
 def _encode_nexthop(hop: Mapping[str, Any]) -> bytes:
@@ -345,45 +383,48 @@ def _attributes(data: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _decode_nest(
-    table: _Table, data: memoryview, wanted: frozenset[str], link_kind: str | None = None
+    data: memoryview, known: Mapping[int, _Attribute], table: _Table, wanted: frozenset[str]
 ) -> dict[str, Any]:
+    """The attributes that are known by number. Most of the time of a run goes by here: unknown ones cost next to nothing."""
     found: dict[str, Any] = {}
-    for number, payload in _attributes(data):
-        name, kind = table.by_number.get(number, ("", ""))
-        if name not in wanted:
-            continue
-        scalar = table.scalar(name, kind)
-        if name == "RTA_MULTIPATH":
-            found[name] = list(_decode_nexthops(payload, wanted))
-        elif name == "IFLA_AF_SPEC":
-            found[name] = _decode_af_spec(payload)
-        elif scalar is not None:
-            try:
-                value = scalar.unpack(payload)
-            except struct.error:  # the class takes it for longer than the kernel makes it (geneve's df)
-                continue
-            if name == "IFLA_ALT_IFNAME":
-                found.setdefault(name, []).append(value)
+    at, end = 0, len(data)
+    while at + 4 <= end:
+        size, number = _ATTRIBUTE.unpack_from(data, at)
+        if size < 4 or at + size > end:
+            break
+        attribute = known.get(number & 0x3FFF)
+        if attribute is not None:
+            name, _number, _kind, scalar = attribute
+            payload = data[at + 4 : at + size]
+            if scalar is not None:
+                try:
+                    found[name] = scalar.unpack(payload)
+                except struct.error:  # the class takes it for longer than the kernel makes it (geneve's df)
+                    pass
             else:
-                found[name] = value
-            if name in ("IFLA_INFO_KIND", "IFLA_INFO_SLAVE_KIND"):
-                link_kind = value
-        else:
-            nest = table.nest(kind, link_kind)
-            if nest is not None and kind != "info_peer":
-                # all of the data of a link whose kind is known: the kind's own table says what it makes of them
-                inner = _everything(nest) if kind in ("info_data", "info_slave_data", "metrics") else wanted
-                found[name] = _decode_nest(nest, payload, inner, link_kind)
+                found[name] = _decode_special(attribute, payload, table, wanted, found)
+        at += (size + 3) & ~3
     return found
 
 
-_every: dict[Any, frozenset[str]] = {}
-
-
-def _everything(table: _Table) -> frozenset[str]:
-    if table.cls not in _every:
-        _every[table.cls] = frozenset(name for name, (_n, kind) in table.by_name.items() if table.scalar(name, kind))
-    return _every[table.cls]
+def _decode_special(
+    attribute: _Attribute, payload: memoryview, table: _Table, wanted: frozenset[str], beside: Mapping[str, Any]
+) -> Any:
+    name, _number, kind, _scalar = attribute
+    if name == "RTA_MULTIPATH":
+        return list(_decode_nexthops(payload, wanted))
+    if name == "IFLA_AF_SPEC":
+        return _decode_af_spec(payload)
+    if name == "IFLA_PROP_LIST":
+        return {
+            "IFLA_ALT_IFNAME": [_TEXT.unpack(one) for number, one in _attributes(payload) if number == IFLA_ALT_IFNAME]
+        }
+    nest = table.nest(kind, beside)
+    if nest is None or kind == "info_peer":
+        return {}
+    # all of the data of a link whose kind is known: the kind's own table says what it makes of them
+    known = nest.scalars if kind in ("info_data", "info_slave_data", "metrics") else nest.wanted(wanted)
+    return _decode_nest(payload, known, nest, wanted)
 
 
 def _decode_nexthops(data: memoryview, wanted: frozenset[str]) -> Iterator[dict[str, Any]]:
@@ -392,7 +433,8 @@ def _decode_nexthops(data: memoryview, wanted: frozenset[str]) -> Iterator[dict[
         size, flags, hops, ifindex = _NEXTHOP.unpack_from(data, at)
         if size < 8:
             return
-        hop = _decode_nest(_table(rtmsg), data[at + 8 : at + size], wanted)
+        table = _table(rtmsg)
+        hop = _decode_nest(data[at + 8 : at + size], table.wanted(wanted), table, wanted)
         hop.update(flags=flags, hops=hops, ifindex=ifindex)
         yield hop
         at += _pad(size)
@@ -424,9 +466,9 @@ def encode(request: Request, sequence: int, flags: int = 0) -> bytes:
 def decode(kind: int, body: memoryview, wanted: frozenset[str]) -> dict[str, Any]:
     """The header fields and the wanted attributes of one message."""
     table = _table(_message_class(kind))
-    header = table.header
-    message: dict[str, Any] = dict(zip(header.names, header.form.unpack_from(body)))
-    message.update(_decode_nest(table, body[_pad(header.form.size) :], wanted))
+    form, names = table.header
+    message = dict(zip(names, form.unpack_from(body)))
+    message.update(_decode_nest(body[_pad(form.size) :], table.wanted(wanted), table, wanted))
     return message
 
 

@@ -190,7 +190,7 @@ class Stage:
         collections.mkdir(parents=True)
         (collections / "lab").symlink_to(ROOT)
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "PYTHONPATH": str(folder / "path"),
             "PYTHONPYCACHEPREFIX": str(folder / "cache"),  # nothing is written into the checkout
             "LC_ALL": "C",
