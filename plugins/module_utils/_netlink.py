@@ -21,6 +21,7 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
@@ -232,32 +233,41 @@ class _Attribute(NamedTuple):
 
 
 class _Table:
-    """The attributes of one message or nest, both ways; nests resolve on first use."""
+    """The attributes of one message or nest, both ways; types and nests resolve on first use."""
 
     def __init__(self, cls: Any) -> None:
         self.cls = cls
-        self.by_name: dict[str, _Attribute] = {}
+        self.entries: dict[str, tuple[int, str]] = {}
         for position, entry in enumerate(cls.nla_map):
             # (name, type), or (number, name, type[, init])
             number, name, kind = (position, *entry[:2]) if isinstance(entry[0], str) else entry[:3]
             if not name.endswith("_PAD"):  # padding: no bytes, whatever type it is said to have
-                self._add(name, number, kind)
-        for name, (number, kind) in _ADDED.get(cls.__name__, {}).items():
-            self._add(name, number, kind)
+                self.entries[name] = (number, kind)
+        self.entries.update(_ADDED.get(cls.__name__, {}))
         self.header = _header(cls)
-        self.scalars = {one.number: one for one in self.by_name.values() if one.scalar}
+        self._by_name: dict[str, _Attribute] = {}
         self._wanted: dict[frozenset[str], dict[int, _Attribute]] = {}
 
-    def _add(self, name: str, number: int, kind: str) -> None:
-        self.by_name[name] = _Attribute(
-            name, number, kind, _SPECIAL.get(name) or _SCALARS.get(kind) or self._structure(kind)
-        )
+    def attribute(self, name: str) -> _Attribute:
+        """An attribute by its name. KeyError if there is none."""
+        if name not in self._by_name:
+            number, kind = self.entries[name]
+            scalar = _SPECIAL.get(name) or _SCALARS.get(kind) or self._structure(kind)
+            self._by_name[name] = _Attribute(name, number, kind, scalar)
+        return self._by_name[name]
 
     def wanted(self, names: frozenset[str]) -> dict[int, _Attribute]:
         """The attributes of these names by number."""
         if names not in self._wanted:
-            self._wanted[names] = {one.number: one for name, one in self.by_name.items() if name in names}
+            found = [self.attribute(name) for name in self.entries if name in names]
+            self._wanted[names] = {one.number: one for one in found}
         return self._wanted[names]
+
+    @cached_property
+    def scalars(self) -> dict[int, _Attribute]:
+        """All that is no nest, by number."""
+        found = [self.attribute(name) for name in self.entries]
+        return {one.number: one for one in found if one.scalar}
 
     def _structure(self, kind: str) -> _Type | None:
         """A fixed structure without attributes: one value (a word, if it has words), or fields with names."""
@@ -341,7 +351,7 @@ def _encode_nest(table: _Table, attrs: Mapping[str, Any]) -> bytes:
     for name, value in attrs.items():
         if value is None:
             continue
-        attribute = table.by_name[name]
+        attribute = table.attribute(name)
         for one in value if isinstance(value, list) else [value]:
             parts.append(_encode_attribute(attribute.number, _encode_value(table, attribute, one, attrs)))
     return b"".join(parts)
