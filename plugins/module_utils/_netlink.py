@@ -200,6 +200,8 @@ _SPECIAL: dict[str, _Type] = {
     "IFLA_BR_MULTI_BOOLOPT": _BOOLOPT,
     "IFLA_XDP_ATTACHED": _scalar("=B"),
     "RTA_VIA": _VIA,
+    "RTA_CACHEINFO": _pair("=IIiI"),  # clntref, lastuse, expires, error (struct rta_cacheinfo)
+    "NDA_CACHEINFO": _pair("=IIII"),  # confirmed, used, updated, refcnt (struct nda_cacheinfo)
 }
 # Attributes that the older of the supported versions do not know: (number, type).
 _ADDED: dict[str, dict[str, tuple[int, str]]] = {
@@ -217,6 +219,7 @@ _ADDED: dict[str, dict[str, tuple[int, str]]] = {
     "ifaddrmsg": {"IFA_RT_PRIORITY": (9, "uint32"), "IFA_PROTO": (11, "uint8")},
     "fibmsg": {"FRA_DSCP": (25, "uint8")},
     "ndmsg": {"NDA_SRC_VNI": (11, "uint32"), "NDA_PROTOCOL": (12, "uint8"), "NDA_NH_ID": (13, "uint32")},
+    "rtmsg": {"RTA_UID": (25, "uint32"), "RTA_TTL_PROPAGATE": (26, "uint8"), "RTA_NH_ID": (30, "uint32")},
     "vxlan": {
         "IFLA_VXLAN_DF": (29, "uint8"),
         "IFLA_VXLAN_VNIFILTER": (30, "uint8"),

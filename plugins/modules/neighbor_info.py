@@ -38,6 +38,8 @@ options:
 seealso:
   - module: linuxnet.lab.neighbor
   - module: linuxnet.lab.proxy_arp
+  - module: linuxnet.lab.fdb_info
+  - module: linuxnet.lab.route_info
 """
 
 EXAMPLES = r"""

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .._kinds import neighbor, route
+from .._kinds import neighbor
 from .._model import ip
+from .._names import PROTOS
+from .filters import taken, word_of
 from .view import Record, View
 
 STATES = {
@@ -19,7 +21,7 @@ STATES = {
 }  # fmt: skip
 NTF_EXT_LEARNED, NTF_OFFLOADED = 0x10, 0x20
 FAMILIES = {2: "inet", 10: "inet6"}
-_PROTOS = {number: name for name, number in route.PROTOS.items()}
+_proto = word_of(PROTOS)
 
 SPEC: dict[str, Any] = {
     "dev": {"type": "str"},
@@ -32,7 +34,7 @@ SPEC: dict[str, Any] = {
 
 def read(view: View, params: dict[str, Any]) -> Iterator[Record]:
     """The entries of a namespace that are asked for, those of proxy ARP and NDP included."""
-    dst = ip(params["dst"]) if params["dst"] else None
+    dst = taken(params, "dst", ip)
     for request in neighbor.DUMPS:
         if params["family"] not in (None, FAMILIES[request.header["family"]]):
             continue
@@ -64,13 +66,9 @@ def record(message: dict[str, Any], dev: str) -> Record:
         "router": bool(flags & neighbor.NTF_ROUTER),
         "extern_learn": bool(flags & NTF_EXT_LEARNED),
         "offload": bool(flags & NTF_OFFLOADED),
-        "proto": _proto(message.get("NDA_PROTOCOL", 0)),
+        "proto": _proto(message["NDA_PROTOCOL"]) if message.get("NDA_PROTOCOL") else None,
     }
     return {**found, "text": text(found)}
-
-
-def _proto(number: int) -> str | int | None:
-    return _PROTOS.get(number, number) or None
 
 
 def text(found: Record) -> str:
