@@ -216,6 +216,7 @@ _ADDED: dict[str, dict[str, tuple[int, str]]] = {
         "IFLA_BR_FDB_N_LEARNED": (48, "uint32"),
         "IFLA_BR_FDB_MAX_LEARNED": (49, "uint32"),
     },
+    "macvlan_data": {"IFLA_MACVLAN_BC_QUEUE_LEN": (7, "uint32"), "IFLA_MACVLAN_BC_QUEUE_LEN_USED": (8, "uint32")},
     "ifaddrmsg": {"IFA_RT_PRIORITY": (9, "uint32"), "IFA_PROTO": (11, "uint8")},
     "fibmsg": {"FRA_DSCP": (25, "uint8")},
     "ndmsg": {"NDA_SRC_VNI": (11, "uint32"), "NDA_PROTOCOL": (12, "uint8"), "NDA_NH_ID": (13, "uint32")},

@@ -22,14 +22,21 @@ COMMON: dict[str, Any] = {**NETNS, "grep": {"type": "str"}}
 def main(
     section: str, spec: Mapping[str, Any], read: Callable[[View, dict[str, Any]], Iterable[Record]], **kwargs: Any
 ) -> None:
-    """Run a module that looks: the records of `read` are returned as `section`.
+    """Run a module that looks into namespaces one by one: the records of `read` are returned as `section`.
 
     `read` takes a view and the module's parameters, and may raise ValueError for a parameter that cannot be.
     """
-    module = AnsibleModule(argument_spec={**COMMON, **spec}, supports_check_mode=True, **kwargs)
+    run(section, {**COMMON, **spec}, lambda params: collect(read, params), **kwargs)
+
+
+def run(
+    section: str, spec: Mapping[str, Any], look: Callable[[dict[str, Any]], tuple[Any, list[str]]], **kwargs: Any
+) -> None:
+    """Run a module that looks: what `look` finds is returned as `section`; beside it come warnings."""
+    module = AnsibleModule(argument_spec=dict(spec), supports_check_mode=True, **kwargs)
     require_pyroute2(module)
     try:
-        found, warnings = collect(read, module.params)
+        found, warnings = look(module.params)
     except ValueError as error:
         module.fail_json(msg=str(error))
     except PermissionError:

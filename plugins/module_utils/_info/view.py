@@ -7,23 +7,25 @@
 from __future__ import annotations
 
 import errno
-import glob
-import os
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import _netlink as nl
 from .._kinds import link
 from .._netns import Namespaces
+from .owners import Owners
+from .places import everywhere
 
 Record = dict[str, Any]
+Found = TypeVar("Found")
 
 
 class View:
     """A namespace that the thread has entered: its socket, and the names of its links."""
 
-    def __init__(self, namespaces: Namespaces, netns: str, channel: nl.Channel, warnings: list[str]) -> None:
-        self.namespaces = namespaces
+    def __init__(self, owners: Owners, netns: str, channel: nl.Channel, warnings: list[str]) -> None:
+        self.namespaces = owners.namespaces
+        self.owners = owners
         self.netns = netns
         self.channel = channel
         self.warnings = warnings
@@ -55,48 +57,32 @@ class View:
             return self.channel.dump_once(request, frozenset(wanted), keep)[0]
 
 
-def everywhere(namespaces: Namespaces) -> list[str]:
-    """All network namespaces: the own one, those with a name, and those that only have processes (containers)."""
-    found = {namespaces.own: "", **namespaces.known()}
-    for path in sorted(glob.glob("/proc/[0-9]*/ns/net"), key=lambda path: int(path.split("/")[2])):
-        try:
-            status = os.stat(path)
-        except OSError:  # the process has ended meanwhile
-            continue
-        found.setdefault((status.st_dev, status.st_ino), path)
-    found[namespaces.own] = ""
-    return list(dict.fromkeys(found.values()))
-
-
 def selected(namespaces: Namespaces, given: str | None) -> list[str]:
     """The namespaces that are asked for: one, or `all`. ValueError if there is no such one."""
     if given == "all":
-        return everywhere(namespaces)
+        return list(everywhere(namespaces).values())
     netns = namespaces.canonical(given)
     if not namespaces.exists(netns):
         raise ValueError(f"there is no network namespace {given}")
     return [netns]
 
 
-def collect(
-    read: Callable[[View, dict[str, Any]], Iterable[Record]], params: dict[str, Any]
-) -> tuple[list[Record], list[str]]:
-    """The records of all namespaces that are asked for, each with its `netns`; and warnings.
+def visit(given: str | None, look: Callable[[View], Found]) -> tuple[dict[str, Found], list[str]]:
+    """{namespace: what `look` finds there}, for the namespaces that are asked for; and warnings.
 
     A namespace that goes away while all are read is a warning, and the rest is delivered. ValueError for an unknown
     one, OSError for what the kernel refuses of a single one.
     """
-    found: list[Record] = []
+    found: dict[str, Found] = {}
     warnings: list[str] = []
     namespaces = Namespaces()
     try:
-        chosen = selected(namespaces, params["netns"])
+        chosen = selected(namespaces, given)
+        owners = Owners(namespaces, chosen)
         for netns in chosen:
             try:
                 with namespaces.entered(netns), nl.Channel() as channel:
-                    for record in read(View(namespaces, netns, channel, warnings), params):
-                        if params["grep"] is None or params["grep"] in record["text"]:
-                            found.append({"netns": netns, **record})
+                    found[netns] = look(View(owners, netns, channel, warnings))
             except OSError as error:
                 if len(chosen) == 1 or isinstance(error, (PermissionError, nl.NetlinkError)):
                     raise
@@ -104,3 +90,16 @@ def collect(
     finally:
         namespaces.close()
     return found, list(dict.fromkeys(warnings))
+
+
+def collect(
+    read: Callable[[View, dict[str, Any]], Iterable[Record]], params: dict[str, Any]
+) -> tuple[list[Record], list[str]]:
+    """The records of all namespaces that are asked for, each with its `netns`; and warnings. As visit()."""
+    word = params["grep"]
+
+    def look(view: View) -> list[Record]:
+        return [record for record in read(view, params) if word is None or word in record["text"]]
+
+    found, warnings = visit(params["netns"], look)
+    return [{"netns": netns, **record} for netns, records in found.items() for record in records], warnings
