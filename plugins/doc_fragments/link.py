@@ -142,4 +142,28 @@ options:
         description:
           - Whether the port may exchange frames with ports that are not isolated only.
         type: bool
+      locked:
+        description:
+          - Whether frames come in only from MAC addresses that have a forwarding entry on the port (IEEE 802.1X).
+        type: bool
+      mab:
+        description:
+          - Whether addresses that a locked port turns away are noted as locked entries (MAC authentication bypass).
+        type: bool
+      vlan_tunnel:
+        description:
+          - Whether VLANs are mapped to the identifiers of a tunnel on the port.
+        type: bool
+      neigh_vlan_suppress:
+        description:
+          - Whether O(port.neigh_suppress) is decided for each VLAN by itself.
+        type: bool
+      group_fwd_mask:
+        description:
+          - Which link-local groups (01:80:c2:00:00:0X) are forwarded from the port, as a mask, 0 to 65535.
+        type: int
+      mcast_max_groups:
+        description:
+          - The most multicast groups of the port; 0 for any number.
+        type: int
 """

@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import Any
 
 from . import _netlink as nl
-from ._kinds import KINDS, chain, link, netns
+from ._kinds import KINDS, LINK_KINDS, chain, link, netns
 from ._model import Key, Object, Op, Problem
 from ._netns import Namespaces
 from ._plan import Plan, Rules, plan, restoration
@@ -277,7 +277,7 @@ class Run:
                     start = first + 1  # those behind it in its send were carried out: doing so again is harmless
                     continue
                 if not self._again(channel, requests[first], op, error):
-                    raise ApplyError(op, str(error)) from error
+                    raise ApplyError(op, _said(op, error)) from error
                 start = first + 1
 
     @staticmethod
@@ -341,6 +341,15 @@ class Run:
     def close(self) -> None:
         """The transaction is over."""
         self.world.close()
+
+
+def _said(op: Op, error: nl.NetlinkError) -> str:
+    """The kernel's words, and what its kind of object can tell about them."""
+    kind: Any = KINDS[op.key.kind]
+    if op.key.kind == "link":
+        kind = LINK_KINDS.get(op.fields.get("kind") or op.have.get("kind", ""))
+    hint = kind.hint(error.code, op.fields) if hasattr(kind, "hint") else ""
+    return f"{error}; {hint}" if hint else str(error)
 
 
 def channel_netns(op: Op) -> str:

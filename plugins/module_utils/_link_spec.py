@@ -25,6 +25,12 @@ PORT: dict[str, Any] = {
     "mcast_to_unicast": {"type": "bool"},
     "neigh_suppress": {"type": "bool"},
     "isolated": {"type": "bool"},
+    "locked": {"type": "bool"},
+    "mab": {"type": "bool"},
+    "vlan_tunnel": {"type": "bool"},
+    "neigh_vlan_suppress": {"type": "bool"},
+    "group_fwd_mask": {"type": "int"},
+    "mcast_max_groups": {"type": "int"},
 }
 GENERIC: dict[str, Any] = {
     "address": {"type": "str"},

@@ -183,7 +183,6 @@ _SCALARS: dict[str, _Type] = {
 # Written as a flag (policy NLA_FLAG), shown as a byte that says whether (vxlan_core.c, vxlan_fill_info).
 _TTL_INHERIT = _Type(lambda value: b"", lambda data: bool(data[0]) if len(data) else True)
 # struct br_boolopt_multi: the values of a bridge's switches, and which of them the kernel knows
-_BOOLOPT = _Type(lambda pair: struct.pack("=II", *pair), lambda data: struct.unpack_from("=II", data))
 # Types for which pyroute2's classes do not say it in a way that is the same in all versions.
 _SPECIAL: dict[str, _Type] = {
     "IFLA_VXLAN_PORT_RANGE": _pair("!HH"),
@@ -197,7 +196,7 @@ _SPECIAL: dict[str, _Type] = {
     "IFLA_BR_BRIDGE_ID": _BRIDGE_ID,
     "IFLA_BRPORT_ROOT_ID": _BRIDGE_ID,
     "IFLA_BRPORT_BRIDGE_ID": _BRIDGE_ID,
-    "IFLA_BR_MULTI_BOOLOPT": _BOOLOPT,
+    "IFLA_BR_MULTI_BOOLOPT": _pair("=II"),  # values, mask (struct br_boolopt_multi)
     "IFLA_XDP_ATTACHED": _scalar("=B"),
     "RTA_VIA": _VIA,
     "RTA_CACHEINFO": _pair("=IIiI"),  # clntref, lastuse, expires, error (struct rta_cacheinfo)
@@ -221,6 +220,12 @@ _ADDED: dict[str, dict[str, tuple[int, str]]] = {
     "fibmsg": {"FRA_DSCP": (25, "uint8")},
     "ndmsg": {"NDA_SRC_VNI": (11, "uint32"), "NDA_PROTOCOL": (12, "uint8"), "NDA_NH_ID": (13, "uint32")},
     "rtmsg": {"RTA_UID": (25, "uint32"), "RTA_TTL_PROPAGATE": (26, "uint8"), "RTA_NH_ID": (30, "uint32")},
+    "bridge_slave_data": {
+        "IFLA_BRPORT_LOCKED": (39, "uint8"),
+        "IFLA_BRPORT_MAB": (40, "uint8"),
+        "IFLA_BRPORT_MCAST_MAX_GROUPS": (42, "uint32"),
+        "IFLA_BRPORT_NEIGH_VLAN_SUPPRESS": (43, "uint8"),
+    },
     "vxlan": {
         "IFLA_VXLAN_DF": (29, "uint8"),
         "IFLA_VXLAN_VNIFILTER": (30, "uint8"),

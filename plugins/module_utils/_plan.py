@@ -167,10 +167,26 @@ class _Planner:
             if key.kind == "link":
                 self._check_link(one)
             elif key.kind != "netns":
-                for name in devices_of(one):
-                    if not self._there(link.key(key.netns, name)):
-                        where = f" in netns {key.netns}" if key.netns else ""
-                        self._problem(key, f"there is no interface {name}{where}")
+                self._check_configuration(one)
+
+    def _check_configuration(self, one: Object) -> None:
+        """What an object hangs on must be there, and must be able to have it."""
+        key = one.key
+        for name in devices_of(one):
+            if not self._there(link.key(key.netns, name)):
+                where = f" in netns {key.netns}" if key.netns else ""
+                self._problem(key, f"there is no interface {name}{where}")
+            elif key.kind == "fdb" and one.fields.get("dst"):
+                kind = self._final(link.key(key.netns, name), "kind", "")
+                if kind and kind != "vxlan":
+                    self._problem(key, f"option dst: {name} is a {kind}; only entries of a vxlan have a destination")
+        if key.kind == "sysctl" and key not in self.have.objects and self._should_show(key):
+            self._problem(key, "this kernel has no such parameter")
+
+    def _should_show(self, key: Key) -> bool:
+        """Whether a parameter would be there by now if it existed: its interface and its namespace are."""
+        name = sysctl.device(key)
+        return key.netns in self.have.inodes and (not name or link.key(key.netns, name) in self.have.objects)
 
     def _check_link(self, one: Object) -> None:
         for option in ("master", "dev"):
@@ -278,7 +294,7 @@ class _Planner:
             if not have.fields["kind"] or key.ident[0] in FALLBACKS:
                 self._problem(key, f"{'; '.join(reasons)}; this interface cannot be created anew")
             elif not self.rules.recreate:
-                self._problem(key, f"{'; '.join(reasons)}; say recreate: true to delete it and create it anew")
+                self._problem(key, f"{'; '.join(reasons)}; {self._advice()}")
             elif not self._owned(have):
                 self._problem(key, "was not made by linuxnet.lab; say adopt: true to take it over")
             else:
@@ -295,6 +311,12 @@ class _Planner:
         if other.key in self.want:
             return  # said for that end
         self._problem(one.key, f"its peer {peer[1]} exists already, with another peer")
+
+    def _advice(self) -> str:
+        """What to do about what cannot change in place; where it has just been made, the kernel thinks otherwise."""
+        if self.rules.checked:
+            return "say recreate: true to delete it and create it anew"
+        return "the kernel does not keep what is stated"
 
     def _keep(self, one: Object, have: Object) -> None:
         """A link that is created anew keeps what it had and nobody stated."""
@@ -461,7 +483,11 @@ class _Planner:
 
     def _remove(self, key: Key) -> None:
         have = self.have.objects.get(key)
-        if have is None or key in self.dragged or _automatic(have):
+        if have is None or key in self.dragged:
+            return
+        if _automatic(have):
+            if self.rules.checked and not self.rules.owned(key):
+                self._problem(key, "is the kernel's own; it goes with the address, link or packet that it comes from")
             return
         if not self._owned(have):
             self._problem(key, "was not made by linuxnet.lab, so it stays; say adopt: true to remove it all the same")
@@ -543,9 +569,17 @@ class _Planner:
             self._change_link(position, one, Object(key, builtin))
             return
         if not one.fields.get("kind"):
-            self._problem(key, "there is no such link; state its kind to create it")
+            self._problem(key, f"there is no such link; {self._where_it_is(key)}")
             return
         self._create_link(position, one, made, waiting)
+
+    def _where_it_is(self, key: Key) -> str:
+        name = key.ident[0]
+        for other in self.have.index:
+            if other != key.netns and link.key(other, name) in self.have.objects:
+                place = f"netns {other}" if other else "the host's own namespace"
+                return f'one is in {place}: say move_from: "{other}" to take it from there'
+        return "state its kind to create it"
 
     def _create_link(self, position: int, one: Object, made: set[Key], waiting: set[tuple[str, str]]) -> None:
         key, fields = (
@@ -674,7 +708,7 @@ class _Planner:
                 f"{o} from {table[o].type.word(have.fields.get(o, table[o].unset))} to {table[o].type.word(changed[o])}"
                 for o in fixed
             )
-            self._problem(key, f"cannot change {shown} in place; say recreate: true to delete it and create it anew")
+            self._problem(key, f"cannot change {shown} in place; {self._advice()}")
             return []
         if fixed:
             return [Op("delete", key, {}, have.fields), Op("create", key, {**_stated_again(have, table), **one.fields})]

@@ -47,6 +47,8 @@ def stated(one: Object) -> dict[str, Any]:
         elif option in table and isinstance(value, int) and not isinstance(value, bool):
             word = table[option].type.word(value)
             found[option] = value if word == str(value) else word
+        elif option in table and isinstance(value, tuple) and table[option].type.word is not str:
+            found[option] = table[option].type.word(value)
         else:
             found[option] = list(value) if isinstance(value, tuple) else value
     return found
@@ -58,4 +60,6 @@ def record(one: Object) -> dict[str, Any]:
     found: dict[str, Any] = {name: value for name, value in zip(_IDENT[kind], ident) if value not in ("", None)}
     if kind == "route":
         found["family"] = "inet" if ident[0] == 2 else "inet6"
+    if kind == "sysctl":
+        found["name"] = str(one.key).split()[1]
     return {**found, **stated(one)}

@@ -38,7 +38,7 @@ options:
     type: str
   scope:
     description:
-      - V(global), V(site), V(link), V(host), or a number.
+      - V(global), V(site), V(link), V(host), or a number. That of an IPv6 address follows from the address.
     type: str
   label:
     description:
@@ -75,6 +75,10 @@ options:
   noprefixroute:
     description:
       - Whether no route to the prefix is made.
+    type: bool
+  autojoin:
+    description:
+      - Whether the multicast group of this address is joined.
     type: bool
 seealso:
   - module: linuxnet.lab.route
@@ -150,6 +154,7 @@ SPEC = {
     "home": {"type": "bool"},
     "mngtmpaddr": {"type": "bool"},
     "noprefixroute": {"type": "bool"},
+    "autojoin": {"type": "bool"},
 }
 
 

@@ -144,6 +144,26 @@ options:
     description:
       - Whether ARP frames pass through arptables.
     type: bool
+  vlan_stats_per_port:
+    description:
+      - Whether statistics are kept for each VLAN on each port. It changes only while no port has a VLAN.
+    type: bool
+  fdb_max_learned:
+    description:
+      - The most addresses that are learned; 0 for any number (Linux 6.7 and newer).
+    type: int
+  no_linklocal_learn:
+    description:
+      - Whether no address is learned from link-local frames (01:80:c2:00:00:0X).
+    type: bool
+  mcast_vlan_snooping:
+    description:
+      - Whether multicast snooping is done for each VLAN. It needs O(vlan_filtering).
+    type: bool
+  mst_enabled:
+    description:
+      - Whether there is a spanning tree for each group of VLANs (MSTP). It changes only while there is no VLAN.
+    type: bool
 seealso:
   - module: linuxnet.lab.veth
   - module: linuxnet.lab.link
@@ -240,6 +260,11 @@ SPEC = {
     "nf_call_iptables": {"type": "bool"},
     "nf_call_ip6tables": {"type": "bool"},
     "nf_call_arptables": {"type": "bool"},
+    "vlan_stats_per_port": {"type": "bool"},
+    "fdb_max_learned": {"type": "int"},
+    "no_linklocal_learn": {"type": "bool"},
+    "mcast_vlan_snooping": {"type": "bool"},
+    "mst_enabled": {"type": "bool"},
 }
 
 

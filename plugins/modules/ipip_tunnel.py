@@ -66,6 +66,18 @@ options:
     description:
       - The UDP destination port of the encapsulation.
     type: int
+  encap_csum:
+    description:
+      - Whether UDP checksums are sent over IPv4.
+    type: bool
+  encap_csum6:
+    description:
+      - Whether UDP checksums are sent over IPv6.
+    type: bool
+  encap_remcsum:
+    description:
+      - Whether remote checksum offload is used.
+    type: bool
   fwmark:
     description:
       - The firewall mark of the outer packets.
@@ -148,6 +160,9 @@ SPEC = {
     "encap": {"type": "str", "choices": ["none", "fou", "gue"]},
     "encap_sport": {"type": "int"},
     "encap_dport": {"type": "int"},
+    "encap_csum": {"type": "bool"},
+    "encap_csum6": {"type": "bool"},
+    "encap_remcsum": {"type": "bool"},
     "fwmark": {"type": "int"},
 }
 

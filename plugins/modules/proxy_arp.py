@@ -69,7 +69,7 @@ objects:
   sample:
     - kind_of_object: sysctl
       netns: ''
-      name: net/ipv4/conf/cali39888f400bd/proxy_arp
+      name: net.ipv4.conf.cali39888f400bd.proxy_arp
       value: '1'
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.

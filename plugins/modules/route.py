@@ -95,6 +95,27 @@ options:
     description:
       - The initial TCP receive window.
     type: int
+  ssthresh:
+    description:
+      - The initial TCP slow start threshold.
+    type: int
+  cwnd:
+    description:
+      - The largest TCP congestion window, where it is locked.
+    type: int
+  reordering:
+    description:
+      - How much reordering TCP takes for usual.
+    type: int
+  quickack:
+    description:
+      - Whether TCP acknowledges at once, 1 or 0.
+    type: int
+  pref:
+    description:
+      - The preference among routes that are otherwise alike (IPv6).
+    type: str
+    choices: [low, medium, high]
   nexthops:
     description:
       - Several next hops for one destination (multipath).
@@ -211,6 +232,11 @@ SPEC = {
     "hoplimit": {"type": "int"},
     "initcwnd": {"type": "int"},
     "initrwnd": {"type": "int"},
+    "ssthresh": {"type": "int"},
+    "cwnd": {"type": "int"},
+    "reordering": {"type": "int"},
+    "quickack": {"type": "int"},
+    "pref": {"type": "str", "choices": ["low", "medium", "high"]},
     "nexthops": {
         "type": "list",
         "elements": "dict",

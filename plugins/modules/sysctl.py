@@ -62,7 +62,7 @@ objects:
   sample:
     - kind_of_object: sysctl
       netns: ''
-      name: net/ipv4/ip_forward
+      name: net.ipv4.ip_forward
       value: '1'
 problems:
   description: All mistakes at once, each with C(where) and C(what); nothing has been changed.

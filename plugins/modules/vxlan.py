@@ -126,6 +126,14 @@ options:
     description:
       - Whether routes or filters say where to (collect metadata).
     type: bool
+  vnifilter:
+    description:
+      - Whether only frames of VNIs that are listed (C(bridge vni)) are taken. It needs O(external).
+    type: bool
+  localbypass:
+    description:
+      - Whether a packet to an address of the host itself goes to the VXLAN there at once, instead of through the network.
+    type: bool
 seealso:
   - module: linuxnet.lab.fdb
   - module: linuxnet.lab.ipip_tunnel
@@ -216,6 +224,8 @@ SPEC = {
     "gbp": {"type": "bool"},
     "gpe": {"type": "bool"},
     "external": {"type": "bool"},
+    "vnifilter": {"type": "bool"},
+    "localbypass": {"type": "bool"},
 }
 
 

@@ -39,7 +39,7 @@ from .._names import SCOPES
 NAME = "address"
 FOREVER = 0xFFFFFFFF
 # include/uapi/linux/if_addr.h; of the other flags the kernel makes the decisions (tentative, permanent, ...)
-FLAGS = {"nodad": 0x02, "home": 0x10, "mngtmpaddr": 0x100, "noprefixroute": 0x200}
+FLAGS = {"nodad": 0x02, "home": 0x10, "mngtmpaddr": 0x100, "noprefixroute": 0x200, "autojoin": 0x400}
 _KERNEL_PROTOS = (1, 2, 3)  # IFAPROT_KERNEL_LO, _RA, _LL: made by the kernel itself
 
 
@@ -99,9 +99,14 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     if not (dev and local):
         return []
     address = ipaddress.ip_interface(local)
-    if "broadcast" in fields and address.version == 6:
-        item.problem("IPv6 has no broadcast", "broadcast")
-    if "label" in fields and not fields["label"].startswith(dev):
+    if address.version == 6:
+        for option in ("broadcast", "label"):
+            if option in fields:
+                item.problem(f"IPv6 has no {option}", option)
+        if "scope" in fields and fields["scope"] != scope6(address.ip):
+            shown = FIELDS["scope"].type.word(scope6(address.ip))
+            item.problem(f"the scope of an IPv6 address follows from the address: {address.ip} is {shown}", "scope")
+    elif "label" in fields and not fields["label"].startswith(dev):
         item.problem(
             f"{fields['label']!r} does not begin with the device's name {dev} (iproute2 and the kernel want that)",
             "label",
@@ -158,6 +163,19 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
         attrs["IFA_CACHEINFO"] = lifetimes
     flags = nl.NLM_F_CREATE | (nl.NLM_F_REPLACE if op.action == "change" else nl.NLM_F_EXCL)
     return [nl.Request(nl.RTM_NEWADDR, header, attrs, flags)]
+
+
+def scope6(address: Any) -> int:
+    """The scope that the kernel reads from an IPv6 address (rt_scope, net/ipv6/addrconf.c)."""
+    if address.is_loopback:
+        return SCOPES["host"]
+    return SCOPES["link" if address.is_link_local else "site" if address.is_site_local else "global"]
+
+
+def label(ident: tuple[Any, ...]) -> str:
+    """An address as it is stated."""
+    dev, local, peer = ident
+    return f"{local}{f' peer {peer}' if peer else ''} dev {dev}"
 
 
 def default_scope(address: Any) -> int:

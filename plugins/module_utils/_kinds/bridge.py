@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Mapping
+from typing import Any
+
 from .._model import BIT, FLAG, MAC, U8, U16, U32, Field, choice, dumper, integer, loader
 
 NAME = "bridge"
@@ -13,6 +17,9 @@ WHOLE = False
 # A bridge that is put back gets its options in a second round, when those that differ are known: a kernel without
 # a feature shows its option, but refuses even the value that it shows.
 BARE_PUT_BACK = True
+
+# Options that share one attribute, a bit each: its value and a mask of those that are meant (struct br_boolopt_multi).
+_BOOLOPTS = {"no_linklocal_learn": 0x1, "mcast_vlan_snooping": 0x2, "mst_enabled": 0x4}
 
 _PROTOCOL = {"802.1q": 0x8100, "802.1ad": 0x88A8}
 
@@ -47,6 +54,7 @@ FIELDS = {
     "vlan_protocol": Field(choice(_PROTOCOL), "IFLA_BR_VLAN_PROTOCOL", load=loader(_PROTOCOL), dump=dumper(_PROTOCOL)),
     "vlan_default_pvid": Field(integer(0, 4094), "IFLA_BR_VLAN_DEFAULT_PVID"),
     "vlan_stats_enabled": _flag("IFLA_BR_VLAN_STATS_ENABLED"),
+    "vlan_stats_per_port": _flag("IFLA_BR_VLAN_STATS_PER_PORT"),
     "group_fwd_mask": Field(U16, "IFLA_BR_GROUP_FWD_MASK"),
     "group_address": Field(MAC, "IFLA_BR_GROUP_ADDR"),
     "mcast_snooping": _flag("IFLA_BR_MCAST_SNOOPING"),
@@ -68,6 +76,8 @@ FIELDS = {
     "nf_call_iptables": _flag("IFLA_BR_NF_CALL_IPTABLES"),
     "nf_call_ip6tables": _flag("IFLA_BR_NF_CALL_IP6TABLES"),
     "nf_call_arptables": _flag("IFLA_BR_NF_CALL_ARPTABLES"),
+    "fdb_max_learned": Field(U32, "IFLA_BR_FDB_MAX_LEARNED"),
+    **{option: Field(BIT) for option in _BOOLOPTS},
 }
 
 # What a link has as a port of a bridge (`ip link set ... type bridge_slave ...`).
@@ -88,4 +98,40 @@ PORT = {
     "mcast_to_unicast": _switch("IFLA_BRPORT_MCAST_TO_UCAST"),
     "neigh_suppress": _switch("IFLA_BRPORT_NEIGH_SUPPRESS"),
     "isolated": _switch("IFLA_BRPORT_ISOLATED"),
+    "locked": _switch("IFLA_BRPORT_LOCKED"),
+    "mab": _switch("IFLA_BRPORT_MAB"),
+    "vlan_tunnel": _switch("IFLA_BRPORT_VLAN_TUNNEL"),
+    "neigh_vlan_suppress": _switch("IFLA_BRPORT_NEIGH_VLAN_SUPPRESS"),
+    "group_fwd_mask": Field(U16, "IFLA_BRPORT_GROUP_FWD_MASK"),
+    "mcast_max_groups": Field(U32, "IFLA_BRPORT_MCAST_MAX_GROUPS"),
 }
+
+# What the kernel may have been built without: it answers EOPNOTSUPP, and does not say to which option.
+_FEATURES = {
+    "vlan_": "CONFIG_BRIDGE_VLAN_FILTERING",
+    "mcast_": "CONFIG_BRIDGE_IGMP_SNOOPING",
+    "nf_call_": "CONFIG_BRIDGE_NETFILTER",
+}
+
+
+def load(data: dict[str, Any]) -> dict[str, Any]:
+    """The options that share an attribute; a kernel that does not know one leaves its bit out of the mask."""
+    value, known = data.get("IFLA_BR_MULTI_BOOLOPT", (0, 0))
+    return {option: bool(value & bit) if known & bit else None for option, bit in _BOOLOPTS.items()}
+
+
+def dump(fields: dict[str, Any], attrs: dict[str, Any]) -> dict[str, Any]:
+    """The stated ones of the options that share an attribute."""
+    stated = {option: bit for option, bit in _BOOLOPTS.items() if fields.get(option) is not None}
+    if stated:
+        value = sum(bit for option, bit in stated.items() if fields[option])
+        attrs["IFLA_BR_MULTI_BOOLOPT"] = (value, sum(stated.values()))
+    return attrs
+
+
+def hint(code: int, fields: Mapping[str, Any]) -> str:
+    """What to make of the kernel's refusal."""
+    if code != errno.EOPNOTSUPP:
+        return ""
+    found = [f"{o} needs {config}" for o in fields for start, config in _FEATURES.items() if o.startswith(start)]
+    return f"this kernel lacks an option that is stated: {', '.join(found)}" if found else ""

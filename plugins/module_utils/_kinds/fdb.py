@@ -40,6 +40,13 @@ def key(netns: str, dev: str, mac: str, vlan: int, which: str, dst: str) -> Key:
     return Key(NAME, netns, (dev, mac, vlan, which, dst if many(mac) else ""))
 
 
+def label(ident: tuple[Any, ...]) -> str:
+    """An entry as it is stated."""
+    dev, mac, vlan, which, dst = ident
+    parts = [mac, "dev", dev, *(["dst", dst] if dst else []), *(["vlan", str(vlan)] if vlan else [])]
+    return " ".join([*parts, *(["master"] if which == "master" else [])])
+
+
 def many(mac: str) -> bool:
     """Whether a VXLAN may have several entries for this MAC."""
     return mac == ZERO or bool(int(mac[:2], 16) & 1)

@@ -8,6 +8,8 @@ parameters first, so that an omitted one would be reset.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._model import FLAG, IP4, OPTIONAL_LINK, RECREATE, U16, U32, Field, Type, choice, dumper, integer, loader
 
 NAME = "ipip"
@@ -15,6 +17,8 @@ WHOLE = True
 
 _MODE = {"any": 0, "ipip": 4, "mplsip": 137}
 _ENCAP = {"none": 0, "fou": 1, "gue": 2}
+# Bits of one attribute (include/uapi/linux/if_tunnel.h, TUNNEL_ENCAP_FLAG_*).
+_ENCAP_FLAGS = {"encap_csum": 0x1, "encap_csum6": 0x2, "encap_remcsum": 0x4}
 
 
 def _inherit(low: int, inherit: int) -> Type:
@@ -48,6 +52,7 @@ FIELDS = {
     "encap": Field(choice(_ENCAP), "IFLA_IPIP_ENCAP_TYPE", load=loader(_ENCAP), dump=dumper(_ENCAP), unset="none"),
     "encap_sport": Field(U16, "IFLA_IPIP_ENCAP_SPORT", unset=0),
     "encap_dport": Field(U16, "IFLA_IPIP_ENCAP_DPORT", unset=0),
+    **{option: Field(FLAG, unset=False) for option in _ENCAP_FLAGS},
     "fwmark": Field(U32, "IFLA_IPIP_FWMARK", unset=0),
 }
 # Attributes of the nest whose value is an interface: the engine resolves names to indexes.
@@ -55,6 +60,19 @@ LINKS = ("dev",)
 
 # Made by the module in each namespace as soon as it is loaded; cannot be deleted, moved or turned into another.
 FALLBACK = "tunl0"
+
+
+def load(data: dict[str, Any]) -> dict[str, Any]:
+    """The flags of the encapsulation."""
+    flags = data.get("IFLA_IPIP_ENCAP_FLAGS", 0)
+    return {option: bool(flags & bit) for option, bit in _ENCAP_FLAGS.items()}
+
+
+def dump(fields: dict[str, Any], attrs: dict[str, Any]) -> dict[str, Any]:
+    """The flags of the encapsulation: all of them in one attribute."""
+    if any(option in fields for option in _ENCAP_FLAGS):
+        attrs["IFLA_IPIP_ENCAP_FLAGS"] = sum(bit for option, bit in _ENCAP_FLAGS.items() if fields.get(option))
+    return attrs
 
 
 def command_words(fields: dict[str, object]) -> list[str]:
@@ -70,6 +88,8 @@ def command_words(fields: dict[str, object]) -> list[str]:
             found += ["external"] if value else []
         elif option in ("encap_sport", "encap_dport"):
             found += [option.replace("_", "-"), str(value)]
+        elif option in _ENCAP_FLAGS:
+            found.append(("" if value else "no") + option.replace("_", "-"))
         elif option == "dev" and not value:
             continue
         else:

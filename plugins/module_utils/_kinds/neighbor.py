@@ -41,6 +41,12 @@ def key(netns: str, dev: str, dst: str, proxy: bool) -> Key:
     return Key(NAME, netns, (dev, dst, "proxy" if proxy else ""))
 
 
+def label(ident: tuple[Any, ...]) -> str:
+    """An entry as it is stated."""
+    dev, dst, proxy = ident
+    return f"{f'{proxy} ' if proxy else ''}{dst} dev {dev}"
+
+
 def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     """One entry of `neighbors`."""
     dev = item.take("dev", link_name, required=True)

@@ -9,6 +9,7 @@ The key is what the kernel's `replace` goes by: (family, table, destination, tos
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 import sys
@@ -27,10 +28,13 @@ from .._model import (
     Object,
     Op,
     Type,
+    choice,
     command,
+    dumper,
     integer,
     ip,
     link_name,
+    loader,
     numbered,
 )
 from .._names import PROTOS, SCOPES, TABLES, name_of
@@ -44,8 +48,10 @@ TYPES = {
 DEVICELESS = ("blackhole", "unreachable", "prohibit", "throw")
 METRICS = {
     "mtu": "RTAX_MTU", "window": "RTAX_WINDOW", "advmss": "RTAX_ADVMSS", "hoplimit": "RTAX_HOPLIMIT",
-    "initcwnd": "RTAX_INITCWND", "initrwnd": "RTAX_INITRWND",
+    "initcwnd": "RTAX_INITCWND", "initrwnd": "RTAX_INITRWND", "ssthresh": "RTAX_SSTHRESH", "cwnd": "RTAX_CWND",
+    "reordering": "RTAX_REORDERING", "quickack": "RTAX_QUICKACK",
 }  # fmt: skip
+PREFS = {"medium": 0, "high": 1, "low": 3}  # ICMPV6_ROUTER_PREF_* (RFC 4191)
 ONLINK = 0x4  # RTNH_F_ONLINK
 _CLONED = 0x200  # RTM_F_CLONED: a cached exception, not a route of the table
 
@@ -67,11 +73,12 @@ FIELDS: dict[str, Field] = {
     "proto": Field(numbered(PROTOS, 0, 255)),
     "scope": Field(numbered(SCOPES, 0, 255)),
     "nexthops": Field(Type(tuple), unset=()),
+    "pref": Field(choice(PREFS), "RTA_PREF", load=loader(PREFS), dump=dumper(PREFS), unset="medium"),
     **{option: Field(U32, attribute, unset=0) for option, attribute in METRICS.items()},
 }
 WANTED = (
     "RTA_DST", "RTA_OIF", "RTA_GATEWAY", "RTA_VIA", "RTA_PRIORITY", "RTA_PREFSRC", "RTA_METRICS", "RTA_MULTIPATH",
-    "RTA_TABLE",
+    "RTA_TABLE", "RTA_PREF",
 )  # fmt: skip
 DUMPS = {
     socket.AF_INET: nl.Request(nl.RTM_GETROUTE, {"family": socket.AF_INET}),
@@ -135,6 +142,13 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     src = fields.get("src")
     if src and (":" in src) != (version == 6):
         item.problem(f"{src} is not of the family of {dst}", "src")
+    if version == 6:
+        if tos:
+            item.problem("IPv6 routes have none; a rule can tell traffic classes apart", "tos")
+        if fields.get("scope"):
+            item.problem("IPv6 routes have none", "scope")
+    elif "pref" in fields:
+        item.problem("IPv4 routes have none; say metric", "pref")
     if version == 6 and not metric:
         metric = 1024  # IP6_RT_PRIO_USER: what the kernel makes of 0
     family = socket.AF_INET if version == 4 else socket.AF_INET6
@@ -196,6 +210,8 @@ def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Ob
     fields["dev"] = "" if kind in DEVICELESS else names.get(message.get("RTA_OIF", 0), "")
     fields["onlink"] = bool(message["flags"] & ONLINK)
     fields["src"] = message.get("RTA_PREFSRC", "")
+    if family == socket.AF_INET6:
+        fields["pref"] = FIELDS["pref"].load(message.get("RTA_PREF", 0))
     metrics = message.get("RTA_METRICS", {})
     fields.update({option: metrics.get(attribute, 0) for option, attribute in METRICS.items()})
     fields["nexthops"] = tuple(
@@ -244,6 +260,7 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
     attrs: dict[str, Any] = {"RTA_DST": network if int(length) else None, "RTA_TABLE": table}
     attrs["RTA_PRIORITY"] = metric or None
     attrs["RTA_PREFSRC"] = fields.get("src") or None
+    attrs["RTA_PREF"] = FIELDS["pref"].dump(fields["pref"]) if fields.get("pref") else None
     if fields.get("dev"):
         attrs["RTA_OIF"] = index.number(netns, fields["dev"])
     attrs.update(_gateway(fields.get("via"), family))
@@ -313,11 +330,24 @@ def commands(op: Op) -> list[str]:
     place += ["src", fields["src"]] if fields.get("src") else []
     for option in METRICS:
         place += [option, str(fields[option])] if fields.get(option) else []
+    place += ["pref", fields["pref"]] if fields.get("pref") else []
     place += ["onlink"] if fields.get("onlink") else []
     for via, dev, weight, onlink in fields.get("nexthops", ()):
         place += ["nexthop", *(["via", via] if via else []), *(["dev", dev] if dev else []), "weight", str(weight)]
         place += ["onlink"] if onlink else []
     return [command(tool, op.key.netns, "route add" if op.action == "create" else "route replace", *place)]
+
+
+def hint(code: int, fields: Mapping[str, Any]) -> str:
+    """What to do about the kernel's refusal."""
+    if code not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL) or not (
+        fields.get("via") or fields.get("nexthops")
+    ):
+        return ""
+    return (
+        "a next hop must be in the subnet of an address of an interface that is up: "
+        "add the address or set the interface up first, or say dev and onlink: true"
+    )
 
 
 def owned(have: Object) -> bool:

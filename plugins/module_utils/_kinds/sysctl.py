@@ -45,6 +45,11 @@ def dotted(name: str) -> str:
     return name.translate(str.maketrans("./", "/."))
 
 
+def label(ident: tuple[Any, ...]) -> str:
+    """A parameter by its usual name."""
+    return dotted(ident[0])
+
+
 def _ticks_same(want: str, have: str | None) -> bool:
     return have is not None and abs(int(want) - int(have)) <= 1
 

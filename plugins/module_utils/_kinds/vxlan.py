@@ -76,6 +76,8 @@ FIELDS = {
     "gbp": _present("IFLA_VXLAN_GBP"),
     "gpe": _present("IFLA_VXLAN_GPE"),
     "external": _flag("IFLA_VXLAN_COLLECT_METADATA", RECREATE),
+    "vnifilter": _flag("IFLA_VXLAN_VNIFILTER", RECREATE),
+    "localbypass": _flag("IFLA_VXLAN_LOCALBYPASS", LIVE, unset=True),
 }
 LINKS = ("dev",)
 _BARE = (
@@ -89,6 +91,7 @@ _BARE = (
     "udp6zerocsumrx",
     "remcsumtx",
     "remcsumrx",
+    "localbypass",
 )
 _FAMILY = {"remote": "IFLA_VXLAN_GROUP6", "local": "IFLA_VXLAN_LOCAL6"}
 
@@ -107,6 +110,8 @@ def parse(item: Any) -> dict[str, Any]:
         if not fields.get("dev"):
             item.problem("a multicast group needs dev, the device that joins it", "group")
     families = {":" in fields[end] for end in ("remote", "local") if end in fields}
+    if fields.get("vnifilter") and fields.get("external") is False:
+        item.problem("needs external", "vnifilter")
     if len(families) > 1:
         item.problem("local and remote must be of one address family", "remote")
     return fields
@@ -142,7 +147,7 @@ def command_words(fields: dict[str, Any]) -> list[str]:
             continue
         if option in _BARE:
             found.append(option if value else f"no{option}")
-        elif option in ("gbp", "gpe", "external"):
+        elif option in ("gbp", "gpe", "external", "vnifilter"):
             found += [option] if value else []
         elif option == "remote" and ipaddress.ip_address(value).is_multicast:
             found += ["group", value]
