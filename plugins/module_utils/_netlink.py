@@ -182,7 +182,6 @@ _SCALARS: dict[str, _Type] = {
 }
 # Written as a flag (policy NLA_FLAG), shown as a byte that says whether (vxlan_core.c, vxlan_fill_info).
 _TTL_INHERIT = _Type(lambda value: b"", lambda data: bool(data[0]) if len(data) else True)
-# struct br_boolopt_multi: the values of a bridge's switches, and which of them the kernel knows
 # Types for which pyroute2's classes do not say it in a way that is the same in all versions.
 _SPECIAL: dict[str, _Type] = {
     "IFLA_VXLAN_PORT_RANGE": _pair("!HH"),

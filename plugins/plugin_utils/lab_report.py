@@ -33,7 +33,7 @@ def _paragraph(
         part = one["parts"].get(network)
         if part:
             same.setdefault(tuple(describe(part, pods)), []).append(host)
-    lines = []
+    lines: list[str] = []
     for text, where in same.items():
         place = f"all {len(hosts)} hosts" if len(where) == len(hosts) > 1 else _few(where, 2)
         for number, line in enumerate(text):

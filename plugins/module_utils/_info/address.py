@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import Any
 
 from .._kinds import address
+from .._names import SCOPES
 from .view import Record, View
 
 FAMILIES = {2: "inet", 10: "inet6"}
@@ -22,7 +23,7 @@ FLAGS = {
 }  # fmt: skip
 _PERMANENT = FLAGS["dynamic"]
 PROTOS = {1: "kernel_lo", 2: "kernel_ra", 3: "kernel_ll"}
-_SCOPES = {number: name for name, number in address.SCOPES.items()}
+_SCOPES = {number: name for name, number in SCOPES.items()}
 
 
 def by_link(view: View) -> dict[int, list[Record]]:
