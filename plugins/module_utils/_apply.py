@@ -157,8 +157,15 @@ class Run:
         return have, plan(want, gone, have, rules)
 
     def _widen(self, first: Plan, have: Have) -> bool:
-        """Add to the scope what a way back needs to know; whether there was anything to add."""
-        torn = [op.key for op in first.ops if op.key.kind in ("link", "netns") and op.action != "create"]
+        """Add to the scope what a way back needs to know; whether there was anything to add.
+
+        On a link that is not there yet, nothing hangs.
+        """
+        torn = [
+            op.key
+            for op in first.ops
+            if op.key.kind in ("link", "netns") and (op.action == "move" or op.key in have.objects)
+        ]
         links = [key for key in (*torn, *first.dragged) if key.kind == "link"]
         found = [have.objects[key] for key in links if key in have.objects and key not in self.scope.links]
         alone = [one.key for one in found if one.fields["kind"] == "veth" and not one.fields.get("peer")]

@@ -53,15 +53,6 @@ def locked(timeout: float) -> Iterator[None]:
         yield
 
 
-def _text(key: Key) -> str:
-    return json.dumps([key.kind, key.netns, key.ident])
-
-
-def _key(text: str) -> Key:
-    kind, where, ident = json.loads(text)
-    return Key(kind, where, tuple(ident))
-
-
 class Ledger:
     """{description: {key: what was before}}; before is None for what was made, else the fields that were changed.
 
@@ -72,17 +63,15 @@ class Ledger:
     def __init__(self) -> None:
         self.path = f"{FOLDER}/ledger.json"
         self.entries: dict[str, dict[Key, dict[str, Any]]] = {}
-        try:
-            with open(self.path, encoding="utf-8") as file:
-                stored = json.load(file)
-        except (FileNotFoundError, ValueError):
-            stored = {}
-        for name, held in stored.items():
-            self.entries[name] = {_key(text): entry for text, entry in held.items()}
-        self.stored = self._render()
+        self.stored = "{}"
+        with suppress(FileNotFoundError), open(self.path, encoding="utf-8") as file:
+            self.stored = file.read()
+        with suppress(ValueError):
+            for name, held in json.loads(self.stored).items():
+                self.entries[name] = {Key(kind, where, tuple(ident)): entry for kind, where, ident, entry in held}
 
     def _render(self) -> str:
-        return json.dumps({n: {_text(key): e for key, e in held.items()} for n, held in self.entries.items() if held})
+        return json.dumps({name: [(*key, e) for key, e in held.items()] for name, held in self.entries.items() if held})
 
     def save(self) -> None:
         """Write it as a whole, if it changed."""

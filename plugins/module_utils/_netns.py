@@ -13,7 +13,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 RUN = "/run/netns"
 OWN = "/proc/thread-self/ns/net"  # /proc/self would be the main thread's
@@ -43,16 +43,15 @@ def _identity(path: str) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def names() -> list[str]:
-    """The namespaces with a name. A plain file left over under /run/netns is none (its device is not nsfs)."""
+def named() -> dict[str, tuple[int, int]]:
+    """{name: identity}. A plain file left over under /run/netns is no namespace (its device is not nsfs)."""
     device = os.stat(OWN).st_dev
-    found = []
-    try:
-        with os.scandir(RUN) as entries:
-            found = [entry.name for entry in entries if os.stat(entry.path).st_dev == device]
-    except FileNotFoundError:
-        pass
-    return sorted(found)
+    found = {}
+    with suppress(FileNotFoundError), os.scandir(RUN) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # it went away meanwhile
+                found[entry.name] = _identity(entry.path)
+    return {name: identity for name, identity in sorted(found.items()) if identity[0] == device}
 
 
 def path_of(netns: str) -> str:
@@ -138,7 +137,7 @@ class Namespaces:
     def known(self) -> dict[tuple[int, int], str]:
         """{identity: name} of all named namespaces."""
         if self._known is None:
-            self._known = {_identity(f"{RUN}/{name}"): name for name in names()}
+            self._known = {identity: name for name, identity in named().items()}
         return self._known
 
     def forget(self) -> None:
@@ -173,14 +172,17 @@ class Namespaces:
 
     def exists(self, netns: str) -> bool:
         """Whether there is such a namespace (its file is one, not a leftover)."""
-        try:
-            return _identity(path_of(netns))[0] == self.own[0]
-        except OSError:
-            return False
+        return self.inode(netns) is not None
 
-    def inode(self, netns: str) -> int:
-        """The inode of a namespace: its identity for as long as it lives."""
-        return os.stat(path_of(netns)).st_ino if netns else self.own[1]
+    def inode(self, netns: str) -> int | None:
+        """The inode of a namespace: its identity for as long as it lives. None if there is none."""
+        if not netns:
+            return self.own[1]
+        try:
+            device, inode = _identity(path_of(netns))
+        except OSError:
+            return None
+        return inode if device == self.own[0] else None
 
     def open(self, netns: str) -> int:
         """A descriptor of the namespace; the caller closes it. FileNotFoundError if there is none."""

@@ -37,11 +37,8 @@ class Peers:
 
     def candidates(self, where: str, pairs: Iterable[Pair]) -> list[str]:
         """Namespaces that hold an end with the numbers of the peer of one of these ends."""
-        for number, peer in pairs:
-            found = [other for other in self._ends.get((peer, number), ()) if other != where]
-            if found:
-                return found
-        return []
+        found = (other for number, peer in pairs for other in self._ends.get((peer, number), ()))
+        return list(dict.fromkeys(other for other in found if other != where))
 
     def ask(self, where: str, others: Iterable[str], nsids: Iterable[int]) -> None:
         """Find out which nsids these namespaces have in `where`, until those that are looked for are known."""

@@ -116,9 +116,10 @@ def snapshot(namespaces: Namespaces, scope: Scope) -> Have:
 
 
 def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, veths: _Veths) -> None:
-    if not namespaces.exists(where):
+    inode = namespaces.inode(where)
+    if inode is None:
         return
-    have.inodes[where] = namespaces.inode(where)
+    have.inodes[where] = inode
     try:
         with namespaces.entered(where):
             with nl.Channel() as channel:
@@ -174,6 +175,9 @@ def _read_chains(where: str, scope: Scope, have: Have) -> None:
             have.warnings.append(str(error))
 
 
+End = tuple[Key, int, int]  # one end of a veth: its key, its own number, its peer's
+
+
 class _Veths:
     """Fills in the other ends of veths, once the namespaces that hold them have been read."""
 
@@ -181,7 +185,10 @@ class _Veths:
         self.namespaces = namespaces
         self.have = have
         self.peers = Peers(namespaces)
-        self.open: dict[tuple[str, int], list[tuple[Key, int, int]]] = defaultdict(list)
+        self.open: dict[tuple[str, int], list[End]] = defaultdict(list)
+        self.nsids: dict[
+            tuple[str, int, int], int
+        ] = {}  # namespace, own and peer's number: nsid of the peer's namespace
 
     def note(self, found: Object, message: dict[str, Any]) -> None:
         """Remember a veth for resolve()."""
@@ -193,14 +200,14 @@ class _Veths:
         if nsid is None:
             self.peers.ids[where, -1] = where
             nsid = -1
+        self.nsids[where, number, peer] = nsid
         self.open[where, nsid].append((found.key, number, peer))
 
     def resolve(self, wanted: set[Key]) -> list[str]:
         """Fill in the peers; returns namespaces that must be read for a wanted link's peer to be known."""
+        self._identify(wanted)
         more: dict[str, None] = {}
         for (where, nsid), ends in list(self.open.items()):
-            if (where, nsid) not in self.peers.ids:
-                self._ask(where, nsid, ends, wanted)
             owner = self.peers.ids.get((where, nsid))
             if owner is None:
                 continue
@@ -215,7 +222,32 @@ class _Veths:
             del self.open[where, nsid]
         return list(more)
 
-    def _ask(self, where: str, nsid: int, ends: list[tuple[Key, int, int]], wanted: set[Key]) -> None:
-        self.peers.ask(where, self.peers.candidates(where, [end[1:] for end in ends]), [nsid])
-        if any(key in wanted or netns.key(key.netns) in wanted for key, _n, _p in ends):
-            self.peers.ask(where, ["", *self.namespaces.known().values()], [nsid])
+    def _identify(self, wanted: set[Key]) -> None:
+        """Find out which namespaces the ids mean: where there are many first, as one end's answer is the other's too."""
+        asking: dict[str, dict[int, list[End]]] = defaultdict(dict)
+        for (where, nsid), ends in self.open.items():
+            asking[where][nsid] = ends
+        for where, by_nsid in sorted(asking.items(), key=lambda pair: -len(pair[1])):
+            left = self._unknown(where, by_nsid)
+            pairs = [(number, peer) for nsid in left for _key, number, peer in by_nsid[nsid]]
+            self.peers.ask(where, self.peers.candidates(where, pairs), left)
+            left = [nsid for nsid in self._unknown(where, by_nsid) if _any_wanted(by_nsid[nsid], wanted)]
+            if left:
+                self.peers.ask(where, ["", *self.namespaces.known().values()], left)
+            self._learn_from(where, by_nsid)
+
+    def _unknown(self, where: str, nsids: Iterable[int]) -> list[int]:
+        return [nsid for nsid in nsids if (where, nsid) not in self.peers.ids]
+
+    def _learn_from(self, where: str, by_nsid: dict[int, list[End]]) -> None:
+        for nsid, ends in by_nsid.items():
+            owner = self.peers.ids.get((where, nsid))
+            if owner is None:
+                continue
+            for _key, number, peer in ends:
+                if (owner, peer, number) in self.nsids:
+                    self.peers.ids.setdefault((owner, self.nsids[owner, peer, number]), where)
+
+
+def _any_wanted(ends: list[End], wanted: set[Key]) -> bool:
+    return any(key in wanted or netns.key(key.netns) in wanted for key, _number, _peer in ends)

@@ -4,7 +4,7 @@
 
 """The engine as a contestant, and where its time goes.
 
-    engine.py start|build|rerun|teardown N [--times FILE | --profile FILE]
+    engine.py start|build|rerun|teardown N [--times FILE | --profile FILE]  (--times: JSON, --profile: pstats)
 
 The engine knows nothing of being measured. With --times, its functions are wrapped from here: each stage of a run
 (stages do not overlap), and in each stage the time in the kernel, in encoding and in decoding. That costs some time
@@ -13,9 +13,9 @@ itself, so it is a run of its own.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -196,33 +196,27 @@ def instrument(times: Times) -> None:
         _apply.os = _netns.os
 
 
-def main() -> None:
+def main(phase: str, size: int, extra: str = "", file: str = "") -> None:
     """One phase, as a process of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("phase", choices=("start", "build", "rerun", "teardown"))
-    parser.add_argument("size", type=int)
-    parser.add_argument("--times", help="write here where the time went (JSON)")
-    parser.add_argument("--profile", help="write here what cProfile says (pstats)")
-    given = parser.parse_args()
-    if given.profile:
+    if extra == "--profile":
         import cProfile
 
         profile = cProfile.Profile()
-        profile.runcall(work, given.phase, given.size)
-        profile.dump_stats(given.profile)
-    elif given.times:
+        profile.runcall(work, phase, size)
+        profile.dump_stats(file)
+    elif extra == "--times":
         times = Times()
         instrument(times)
         times.begin()
-        work(given.phase, given.size)
+        work(phase, size)
         report = times.report()
         report["seconds"]["import pyroute2 and the engine"] = {"own": IMPORTS}
-        with open(given.times, "w", encoding="utf-8") as file:
-            json.dump(report, file)
+        with open(file, "w", encoding="utf-8") as out:
+            json.dump(report, out)
     else:
-        work(given.phase, given.size)
+        work(phase, size)
 
 
 if __name__ == "__main__":
     floor.raise_descriptor_limit()
-    main()
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

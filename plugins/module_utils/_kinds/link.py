@@ -11,6 +11,7 @@ A veth is created, and goes, as a pair: such an op carries the other end in `als
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from .. import _netlink as nl
@@ -112,7 +113,8 @@ def key(netns: str, name: str) -> Key:
     return Key(NAME, netns, (name,))
 
 
-def table(kind: str) -> dict[str, Field]:
+@cache
+def table(kind: str) -> Mapping[str, Field]:
     """All fields that a link of this kind has."""
     own = _kinds[kind].FIELDS if kind in _kinds else {}
     return {**own, **GENERIC, **_port}

@@ -18,7 +18,7 @@ from ansible_collections.linuxnet.lab.plugins.module_utils import _netlink as nl
 from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Failed, Options, run
 from ansible_collections.linuxnet.lab.plugins.module_utils._kinds import link
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import MARK_PROTO
-from ansible_collections.linuxnet.lab.plugins.module_utils._netns import Namespaces, create, names
+from ansible_collections.linuxnet.lab.plugins.module_utils._netns import Namespaces, create, named
 
 from .support import sh
 
@@ -180,13 +180,13 @@ def test_looking_for_namespaces_makes_none_and_a_leftover_file_is_none() -> None
     create("red")
     with open("/run/netns/leftover", "w", encoding="utf-8"):
         pass
-    assert names() == ["red"]
+    assert list(named()) == ["red"]
     namespaces = Namespaces()
     try:
         assert not namespaces.exists("leftover") and not namespaces.exists("green")
         with pytest.raises(FileNotFoundError), namespaces.entered("green"):
             pass
-        assert names() == ["red"]
+        assert list(named()) == ["red"]
     finally:
         namespaces.close()
 
