@@ -103,8 +103,6 @@ notes:
   - The host needs iproute2; for a PID or a path C(nsenter) and C(unshare) of util-linux.
   - A file that comes from C(/etc/netns/NAME) is a mount and cannot be replaced inside the namespace; change it from outside.
   - C(/etc/netns) is by name, so it has no part in a namespace that has none. A PID or a path that leads to the host's own namespace is refused.
-  - A C(~) in a path that Ansible resolves before the task runs, such as the O(ansible.builtin.copy#module:dest) of M(ansible.builtin.copy),
-    is the login user's home.
 seealso:
   - plugin: linuxnet.lab.netns
     plugin_type: inventory
@@ -127,6 +125,7 @@ EXAMPLES = r"""
 
 import re
 import shlex
+from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.become import BecomeBase
@@ -155,6 +154,13 @@ exec nsenter --net="$file" unshare --mount --propagation slave \
 """.strip()
 
 
+class Root(str):
+    """The user that tasks run as. Ansible leaves a become plugin out if that `!=` the login user is false; for root it is not."""
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+
 class BecomeModule(BecomeBase):
     """A namespace is entered where other plugins become a user."""
 
@@ -171,6 +177,10 @@ class BecomeModule(BecomeBase):
         sudo = self._sudo()
         words = ["sh", "-c", AS_ROOT, str(len(sudo)), *sudo, "sh", "-c", ENTER, checked(self.get_option("netns"))]
         return f"{shlex.join(words)} {self._build_success_command(cmd, shell)}"
+
+    def get_option(self, option: str, *args: Any, **kwargs: Any) -> Any:
+        """An option's value. Ansible asks for become_user to know whose home and whose files there are: root's."""
+        return Root("root") if option == "become_user" else super().get_option(option, *args, **kwargs)
 
     def _sudo(self) -> list[str]:
         """sudo with its options, as in its own plugin."""

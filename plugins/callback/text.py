@@ -35,7 +35,7 @@ from typing import Any
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import callback_loader
-from ansible_collections.linuxnet.lab.plugins.plugin_utils.texts import aligned, records, rows
+from ansible_collections.linuxnet.lab.plugins.plugin_utils.texts import listing, records
 
 ADHOC = "__adhoc_playbook__"  # what `ansible` calls its playbook; ansible-console has none
 
@@ -81,9 +81,9 @@ class CallbackModule(Default):
         self._handle_warnings(result._result)
         host = result._host.get_name()
         if len(self.hosts) > 1:
-            lines = aligned([(host, *row) for row in rows(found)], first=max(map(len, self.hosts)))
+            lines = listing(found, host, first=max(map(len, self.hosts)))
         else:
-            lines = [f"{host} | ok >>", *aligned(rows(found))]
+            lines = [f"{host} | ok >>", *listing(found)]
         self._display.display("\n".join(lines), color=C.COLOR_OK)
 
 

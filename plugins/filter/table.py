@@ -35,11 +35,11 @@ EXAMPLES = r"""
 - name: The route to the block of a node
   linuxnet.lab.route_info:
     dst: 10.244.169.64/26
-  register: block
+  register: found
 
 - name: Who owns it, who routes to it?
   ansible.builtin.debug:
-    msg: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'block'))) | linuxnet.lab.table }}"
+    msg: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'found'))) | linuxnet.lab.table }}"
   run_once: true
 # msg:
 #   - vms100 | 10.244.169.64/26 via 192.168.26.105 dev tunl0 proto bird onlink
