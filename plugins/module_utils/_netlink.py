@@ -197,6 +197,7 @@ _SPECIAL: dict[str, _Type] = {
     "IFLA_BRPORT_BRIDGE_ID": _BRIDGE_ID,
     "IFLA_BR_MULTI_BOOLOPT": _pair("=II"),  # values, mask (struct br_boolopt_multi)
     "IFLA_XDP_ATTACHED": _scalar("=B"),
+    "IFLA_VXLAN_LABEL": _scalar("!I"),
     "RTA_VIA": _VIA,
     "RTA_CACHEINFO": _pair("=IIiI"),  # clntref, lastuse, expires, error (struct rta_cacheinfo)
     "NDA_CACHEINFO": _pair("=IIII"),  # confirmed, used, updated, refcnt (struct nda_cacheinfo)

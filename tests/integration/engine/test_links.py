@@ -275,3 +275,11 @@ def test_a_link_of_the_ledger_that_somebody_made_anew_is_theirs() -> None:
     sh("ip", "link", "add", "br0", "type", "bridge")
     run({}, options)
     assert link("br0")
+
+
+def test_the_flow_label_of_a_vxlan_is_a_number_in_network_byte_order() -> None:
+    vxlan = {**VXLAN, "local": "2001:db8::1", "remote": "2001:db8::2", "flowlabel": 0x77}
+    run({"links": [vxlan]})
+    assert data("vx0")["label"] == "0x77"
+    run({"links": [{**vxlan, "flowlabel": 0x12345}]})
+    assert data("vx0")["label"] == "0x12345" and not run({"links": [{**vxlan, "flowlabel": 0x12345}]}).changed
