@@ -184,6 +184,10 @@ class Namespaces:
             return None
         return inode if device == self.own[0] else None
 
+    def here(self) -> tuple[int, int]:
+        """The identity of the namespace that the thread is in."""
+        return _identity(OWN)
+
     def open(self, netns: str) -> int:
         """A descriptor of the namespace; the caller closes it. FileNotFoundError if there is none."""
         return os.open(path_of(netns), os.O_RDONLY | os.O_CLOEXEC) if netns else os.dup(self.home)

@@ -40,12 +40,12 @@ class Peers:
         found = (other for number, peer in pairs for other in self._ends.get((peer, number), ()))
         return list(dict.fromkeys(other for other in found if other != where))
 
-    def ask(self, where: str, others: Iterable[str], nsids: Iterable[int]) -> None:
-        """Find out which nsids these namespaces have in `where`, until those that are looked for are known."""
-        wanted = {(where, nsid) for nsid in nsids}
+    def ask(self, where: str, others: Iterable[str], nsids: Iterable[int] | None = None) -> None:
+        """Find out which nsids these namespaces have in `where`: all, or until those that are looked for are known."""
+        wanted = None if nsids is None else {(where, nsid) for nsid in nsids}
         asked = [other for other in others if (where, other) not in self._tried]
         for start in range(0, len(asked), nl.BATCH):
-            if wanted <= self.ids.keys():
+            if wanted is not None and wanted <= self.ids.keys():
                 return
             part = asked[start : start + nl.BATCH]
             self._tried.update((where, other) for other in part)

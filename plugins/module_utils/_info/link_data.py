@@ -47,7 +47,7 @@ def of_kind(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) ->
         return None
     table = LINK_KINDS[kind].FIELDS if kind in LINK_KINDS else {}
     words = stated(link.read(message, netns, names)) if table else {}
-    own = {option: words.get(option) if words.get(option) != "" else None for option in table}
+    own = {option: _word(field, words.get(option)) for option, field in table.items()}
     return {**own, **_others(table, data), **_booleans(data)}
 
 
@@ -60,6 +60,11 @@ def of_port(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) ->
     table = bridge.PORT if info.get("IFLA_INFO_SLAVE_KIND") == bridge.NAME else {}
     words = stated(link.read(message, netns, names)) if table else {}
     return {**{option: words.get(f"port.{option}") for option in table}, **_others(table, data)}
+
+
+def _word(field: Field, value: Any) -> Any:
+    """A text as the user would say it (0.0.0.0 is any); an empty one is none."""
+    return field.type.word(value) if value and isinstance(value, str) else None if value == "" else value
 
 
 def _others(table: Mapping[str, Field], data: Mapping[str, Any]) -> dict[str, Any]:

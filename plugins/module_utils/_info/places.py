@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 
 from .._netns import RUN, Namespaces
 
@@ -18,20 +19,16 @@ Identity = tuple[int, int]  # device and inode of a namespace's file
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-def processes() -> tuple[dict[Identity, list[int]], bool]:
-    """{namespace: PIDs in it}, and whether all processes could be looked at (only root sees those of others)."""
+def processes() -> dict[Identity, list[int]]:
+    """{namespace: PIDs in it, rising}. Only root sees those of other users."""
     found: dict[Identity, list[int]] = defaultdict(list)
-    complete = True
     for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
         try:
             status = os.stat(f"/proc/{pid}/ns/net")
-        except PermissionError:
-            complete = False
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended meanwhile, or is somebody else's
             continue
-        else:
-            found[status.st_dev, status.st_ino].append(pid)
-    return found, complete
+        found[status.st_dev, status.st_ino].append(pid)
+    return found
 
 
 def mounts(namespaces: Namespaces) -> dict[Identity, str]:
@@ -52,12 +49,12 @@ def mounts(namespaces: Namespaces) -> dict[Identity, str]:
     return found
 
 
-def everywhere(namespaces: Namespaces) -> dict[Identity, str]:
+def everywhere(namespaces: Namespaces, pids: Mapping[Identity, list[int]] | None = None) -> dict[Identity, str]:
     """All network namespaces, and what each is called: '' the own one, then a name, a mounted file, a process's file."""
     found = {namespaces.own: ""}
     for name in (namespaces.known(), mounts(namespaces)):
         for identity, netns in name.items():
             found.setdefault(identity, netns)
-    for identity, pids in processes()[0].items():
-        found.setdefault(identity, f"/proc/{pids[0]}/ns/net")
+    for identity, inside in (processes() if pids is None else pids).items():
+        found.setdefault(identity, f"/proc/{inside[0]}/ns/net")
     return found

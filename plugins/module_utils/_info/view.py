@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from .. import _netlink as nl
 from .._kinds import link
 from .._netns import Namespaces
 from .owners import Owners
-from .places import everywhere
+from .places import Identity, everywhere
 
 Record = dict[str, Any]
 Found = TypeVar("Found")
@@ -57,14 +58,16 @@ class View:
             return self.channel.dump_once(request, frozenset(wanted), keep)[0]
 
 
-def selected(namespaces: Namespaces, given: str | None) -> list[str]:
-    """The namespaces that are asked for: one, or `all`. ValueError if there is no such one."""
+def selected(
+    namespaces: Namespaces, given: str | None, places: Mapping[Identity, str] | None = None
+) -> Mapping[Identity, str]:
+    """The namespaces that are asked for: one, or `all`, of these places. ValueError if there is no such one."""
     if given == "all":
-        return list(everywhere(namespaces).values())
+        return everywhere(namespaces) if places is None else places
     netns = namespaces.canonical(given)
     if not namespaces.exists(netns):
         raise ValueError(f"there is no network namespace {given}")
-    return [netns]
+    return {(namespaces.own[0], namespaces.inode(netns)): netns}
 
 
 def visit(given: str | None, look: Callable[[View], Found]) -> tuple[dict[str, Found], list[str]]:
@@ -78,10 +81,12 @@ def visit(given: str | None, look: Callable[[View], Found]) -> tuple[dict[str, F
     namespaces = Namespaces()
     try:
         chosen = selected(namespaces, given)
-        owners = Owners(namespaces, chosen)
-        for netns in chosen:
+        owners = Owners(namespaces, list(chosen.values()))
+        for identity, netns in chosen.items():
             try:
                 with namespaces.entered(netns), nl.Channel() as channel:
+                    if namespaces.here() != identity:  # the PID belongs to another process by now
+                        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
                     found[netns] = look(View(owners, netns, channel, warnings))
             except OSError as error:
                 if len(chosen) == 1 or isinstance(error, (PermissionError, nl.NetlinkError)):

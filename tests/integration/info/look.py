@@ -53,12 +53,13 @@ def ip_json(netns: str, *command: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def process_without_a_name(*command: str) -> Iterator[int]:
-    """A process in a network namespace of its own that has no name, as a container is; its PID."""
-    with subprocess.Popen(["unshare", "-n", *(command or ("sleep", "600"))]) as process:
+def process_without_a_name(netns: str = "") -> Iterator[int]:
+    """A process in a network namespace of its own that has no name, as a container is, or in the one behind a path;
+    its PID."""
+    enter = ["nsenter", f"--net={netns}"] if netns else ["unshare", "-n"]
+    with subprocess.Popen([*enter, "sleep", "600"]) as process:
         try:
-            own = sh("readlink", "/proc/self/ns/net")
-            while sh("readlink", f"/proc/{process.pid}/ns/net") == own:
+            while sh("cat", f"/proc/{process.pid}/comm").strip() != "sleep":
                 assert process.poll() is None
             yield process.pid
         finally:
