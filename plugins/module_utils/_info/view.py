@@ -65,9 +65,10 @@ def selected(
     if given == "all":
         return everywhere(namespaces) if places is None else places
     netns = namespaces.canonical(given)
-    if not namespaces.exists(netns):
+    inode = namespaces.inode(netns)
+    if inode is None:
         raise ValueError(f"there is no network namespace {given}")
-    return {(namespaces.own[0], namespaces.inode(netns)): netns}
+    return {(namespaces.own[0], inode): netns}
 
 
 def visit(given: str | None, look: Callable[[View], Found]) -> tuple[dict[str, Found], list[str]]:
