@@ -42,15 +42,11 @@ def stated(one: Object) -> dict[str, Any]:
             found[option] = [dict(zip(("via", "dev", "weight", "onlink"), hop)) for hop in value]
         elif option == "jumps":
             found[option] = [dict(zip(("from", "rule", "at"), jump)) for jump in value]
-        elif isinstance(value, (bool, int, str)) and not (option in table and isinstance(value, int)):
-            found[option] = value
-        elif option in table and isinstance(value, int) and not isinstance(value, bool):
+        elif option not in table or isinstance(value, bool) or value == "" or table[option].type.word is str:
+            found[option] = list(value) if isinstance(value, tuple) else value
+        else:
             word = table[option].type.word(value)
             found[option] = value if word == str(value) else word
-        elif option in table and isinstance(value, tuple) and table[option].type.word is not str:
-            found[option] = table[option].type.word(value)
-        else:
-            found[option] = list(value) if isinstance(value, tuple) else value
     return found
 
 

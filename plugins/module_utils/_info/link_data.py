@@ -33,7 +33,6 @@ _SWITCHES = {
     "IFLA_BRPORT_VLAN_TUNNEL", "IFLA_BRPORT_LOCKED", "IFLA_BRPORT_MAB", "IFLA_BRPORT_NEIGH_VLAN_SUPPRESS",
     "IFLA_BR_VLAN_STATS_PER_PORT", "IFLA_TUN_PI", "IFLA_TUN_VNET_HDR", "IFLA_TUN_PERSIST", "IFLA_TUN_MULTI_QUEUE",
 }  # fmt: skip
-_BOOLOPT = ("no_linklocal_learn", "mcast_vlan_snooping", "mst_enabled", "mdb_offload_fail_notification")
 _HIDDEN = {  # told by an option already
     "IFLA_VXLAN_GROUP6", "IFLA_VXLAN_LOCAL6", "IFLA_VXLAN_TTL_INHERIT", "IFLA_BR_MULTI_BOOLOPT", "VETH_INFO_PEER",
 }  # fmt: skip
@@ -47,8 +46,8 @@ def of_kind(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) ->
         return None
     table = LINK_KINDS[kind].FIELDS if kind in LINK_KINDS else {}
     words = stated(link.read(message, netns, names)) if table else {}
-    own = {option: _word(field, words.get(option)) for option, field in table.items()}
-    return {**own, **_others(table, data), **_booleans(data)}
+    own = {option: None if words.get(option) == "" else words.get(option) for option in table}
+    return {**own, **_others(table, data)}
 
 
 def of_port(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> dict[str, Any] | None:
@@ -60,11 +59,6 @@ def of_port(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) ->
     table = bridge.PORT if info.get("IFLA_INFO_SLAVE_KIND") == bridge.NAME else {}
     words = stated(link.read(message, netns, names)) if table else {}
     return {**{option: words.get(f"port.{option}") for option in table}, **_others(table, data)}
-
-
-def _word(field: Field, value: Any) -> Any:
-    """A text as the user would say it (0.0.0.0 is any); an empty one is none."""
-    return field.type.word(value) if value and isinstance(value, str) else None if value == "" else value
 
 
 def _others(table: Mapping[str, Field], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,8 +77,3 @@ def _plain(attribute: str, value: Any) -> Any:
     if isinstance(value, int) and value < len(words):
         return words[value]
     return bytes(value).hex() if isinstance(value, (bytes, memoryview)) else value
-
-
-def _booleans(data: Mapping[str, Any]) -> dict[str, bool]:
-    values, known = data.get("IFLA_BR_MULTI_BOOLOPT", (0, 0))
-    return {name: bool(values >> bit & 1) for bit, name in enumerate(_BOOLOPT) if known >> bit & 1}

@@ -119,9 +119,7 @@ def _vxlan(data: Record) -> list[str]:
     words += _given(data, {"id": "id"}) if data["id"] is not None else []
     if data["remote"]:
         words.append(f"{'group' if ipaddress.ip_address(data['remote']).is_multicast else 'remote'} {data['remote']}")
-    words += _given(data, {"local": "local", "dev": "dev"})
-    words += [f"srcport {data['srcport'][0]} {data['srcport'][1]}"] if data["srcport"] else []
-    words += _given(data, {"dstport": "dstport"})
+    words += _given(data, {"local": "local", "dev": "dev", "srcport": "srcport", "dstport": "dstport"})
     words += [] if data["learning"] else ["nolearning"]
     words += [option for option in ("proxy", "rsc", "l2miss", "l3miss") if data[option]]
     words += [f"tos {data['tos']}"] if data["tos"] else []

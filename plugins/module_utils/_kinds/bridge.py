@@ -19,7 +19,11 @@ WHOLE = False
 BARE_PUT_BACK = True
 
 # Options that share one attribute, a bit each: its value and a mask of those that are meant (struct br_boolopt_multi).
-_BOOLOPTS = {"no_linklocal_learn": 0x1, "mcast_vlan_snooping": 0x2, "mst_enabled": 0x4}
+_BOOLOPTS = {
+    "no_linklocal_learn": 0x1,
+    "mcast_vlan_snooping": 0x2,
+    "mst_enabled": 0x4,
+}
 
 _PROTOCOL = {"802.1q": 0x8100, "802.1ad": 0x88A8}
 

@@ -57,9 +57,5 @@ def test_each_module_has_examples_and_returns(name: str) -> None:
     module = importlib.import_module(f"ansible_collections.linuxnet.lab.plugins.modules.{name}")
     documentation = yaml.safe_load(module.DOCUMENTATION)
     assert documentation["version_added"] and documentation["seealso"]
-    assert all(f"linuxnet.lab.{name}" in task for task in yaml.safe_load(module.EXAMPLES)) or name in (
-        "ipip_tunnel",
-        "iptables_info",
-        "ping_info",
-    )
+    assert any(f"linuxnet.lab.{name}" in task for task in yaml.safe_load(module.EXAMPLES))
     assert yaml.safe_load(module.RETURN)
