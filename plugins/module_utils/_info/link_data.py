@@ -29,12 +29,10 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "IFLA_BRPORT_STATE": ("disabled", "listening", "learning", "forwarding", "blocking"),
     "IFLA_TUN_TYPE": ("", "tun", "tap"),
 }
-_SWITCHES = {
-    "IFLA_BRPORT_VLAN_TUNNEL", "IFLA_BRPORT_LOCKED", "IFLA_BRPORT_MAB", "IFLA_BRPORT_NEIGH_VLAN_SUPPRESS",
-    "IFLA_BR_VLAN_STATS_PER_PORT", "IFLA_TUN_PI", "IFLA_TUN_VNET_HDR", "IFLA_TUN_PERSIST", "IFLA_TUN_MULTI_QUEUE",
-}  # fmt: skip
+_SWITCHES = {"IFLA_TUN_PI", "IFLA_TUN_VNET_HDR", "IFLA_TUN_PERSIST", "IFLA_TUN_MULTI_QUEUE"}
 _HIDDEN = {  # told by an option already
     "IFLA_VXLAN_GROUP6", "IFLA_VXLAN_LOCAL6", "IFLA_VXLAN_TTL_INHERIT", "IFLA_BR_MULTI_BOOLOPT", "VETH_INFO_PEER",
+    "IFLA_IPIP_ENCAP_FLAGS",
 }  # fmt: skip
 
 

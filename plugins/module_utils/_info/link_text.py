@@ -115,11 +115,12 @@ def _ordered(data: Record, order: Iterable[str]) -> list[str]:
 
 
 def _vxlan(data: Record) -> list[str]:
-    words = ["external"] if data["external"] else []
-    words += _given(data, {"id": "id"}) if data["id"] is not None else []
+    words = [option for option in ("external", "vnifilter") if data[option]]
+    words += _given(data, {"id": "id"})
     if data["remote"]:
         words.append(f"{'group' if ipaddress.ip_address(data['remote']).is_multicast else 'remote'} {data['remote']}")
-    words += _given(data, {"local": "local", "dev": "dev", "srcport": "srcport", "dstport": "dstport"})
+    words += _given(data, {"local": "local", "dev": "dev"})
+    words += _given(data, {"srcport": "srcport", "dstport": "dstport"})
     words += [] if data["learning"] else ["nolearning"]
     words += [option for option in ("proxy", "rsc", "l2miss", "l3miss") if data[option]]
     words += [f"tos {data['tos']}"] if data["tos"] else []
@@ -129,7 +130,8 @@ def _vxlan(data: Record) -> list[str]:
     words += [f"ageing {data['ageing'] or 'none'}"]
     words += [f"maxaddr {data['maxaddress']}"] if data["maxaddress"] else []
     words += [option if data[option] else f"no{option}" for option in ("udpcsum", "udp6zerocsumtx", "udp6zerocsumrx")]
-    return words + [option for option in ("remcsumtx", "remcsumrx", "gbp", "gpe") if data[option]]
+    words += [option for option in ("remcsumtx", "remcsumrx", "gbp", "gpe") if data[option]]
+    return words + ([] if data["localbypass"] else ["nolocalbypass"])
 
 
 def _ipip(data: Record) -> list[str]:
@@ -141,7 +143,9 @@ def _ipip(data: Record) -> list[str]:
     words += [f"fwmark {data['fwmark']:#x}"] if data["fwmark"] else []
     if data["encap"] != "none":
         ports = (f"encap-{end} {data[f'encap_{end}'] or 'auto'}" for end in ("sport", "dport"))
+        flags = [option for option in data if option in ("encap_csum", "encap_csum6", "encap_remcsum")]
         words += [f"encap {data['encap']}", *ports]
+        words += [("" if data[option] else "no") + option.replace("_", "-") for option in flags]
     return words
 
 

@@ -76,6 +76,8 @@ def _plain(value: Any) -> Any:
     text = str(value)
     if re.fullmatch(r"0x[0-9a-f]+|\d+", text):
         return int(text, 0)
+    if re.fullmatch(r"802\.1(Q|ad)", text):
+        return text.lower()
     return re.sub(r"(?<=[.:])(?=[0-9a-f](:|$))", "0", text) if re.match(r"[0-9a-f]{4}\.", text) else value
 
 
