@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -168,7 +169,8 @@ class Run:
         ]
         links = [key for key in (*torn, *first.dragged) if key.kind == "link"]
         found = [have.objects[key] for key in links if key in have.objects and key not in self.scope.links]
-        alone = [one.key for one in found if one.fields["kind"] == "veth" and not one.fields.get("peer")]
+        seen = [one for one in found if one.key not in have.beyond]
+        alone = [one.key for one in seen if one.fields["kind"] == "veth" and not one.fields.get("peer")]
         if not torn or (self.scope.kinds >= DUMPED and not alone):
             return False
         self.scope.kinds |= DUMPED
@@ -180,19 +182,8 @@ class Run:
     def carry_out(self, first: Plan, before: Have) -> Have:
         """Apply a plan and verify it; returns what the kernel then has. ApplyError after having rolled back."""
         try:
-            self._apply(first, before)
-            for _round in range(ROUNDS):
-                have = self.look()
-                rest = plan(first.goal, self._still_gone(first), have, Rules(checked=False))
-                if rest.problems:
-                    raise ApplyError(None, "; ".join(map(str, rest.problems)))
-                if not rest.ops:
-                    return have
-                self._apply(rest, have)
-            have = self.look()
-            rest = plan(first.goal, self._still_gone(first), have, Rules(checked=False))
-            if rest.ops:
-                raise ApplyError(rest.ops[0], f"the kernel does not keep it: {'; '.join(rest.commands())}")
+            have = self._converge(first, before)
+            self._let_go(first, have)
             return have
         except ApplyError as error:
             self._roll_back(before, error)
@@ -201,6 +192,34 @@ class Run:
             wrapped = ApplyError(self.world.current, f"{type(error).__name__}: {error}")
             self._roll_back(before, wrapped)
             raise wrapped from error
+
+    def _converge(self, first: Plan, before: Have) -> Have:
+        """Apply, look and plan again, until nothing is left to do."""
+        todo, have = first, before
+        for _round in range(ROUNDS + 1):
+            self._apply(todo, have)
+            have = self.look()
+            todo = plan(first.goal, self._still_gone(first), have, Rules(checked=False))
+            if todo.problems:
+                raise ApplyError(None, "; ".join(map(str, todo.problems)))
+            if not todo.ops:
+                return have
+        raise ApplyError(todo.ops[0], f"the kernel does not keep it: {'; '.join(todo.commands())}")
+
+    def _let_go(self, first: Plan, have: Have) -> None:
+        """The links that go with removed namespaces: the last step, as from here on the namespaces cannot come back.
+
+        The kernel does that too, some time after the last descriptor is closed, unless a process is in the namespace.
+        """
+        ends = [other for op in first.ops if op.key.kind == "netns" for other in op.also]
+        ops = [Op("delete", end.key, {}, end.fields) for end in ends if end.key in have.objects]
+        for op in ops:
+            self.fault(self.done, op)
+            self.done += 1
+        for where, batch in groupby(sorted(ops, key=lambda op: op.key.netns), lambda op: op.key.netns):
+            self._delete_links(where, list(batch))
+        for op in ops:
+            del have.objects[op.key]
 
     @staticmethod
     def _still_gone(first: Plan) -> list[Key]:
@@ -251,7 +270,9 @@ class Run:
     def _send_netlink(self, batch: list[Op], index: Index) -> None:
         where = channel_netns(batch[0])
         if batch[0].key.kind == "link" and batch[0].action == "delete" and len(batch) > 1:
-            self._delete_links(where, batch, index)
+            for op in batch:
+                index.forget(op)
+            self._delete_links(where, batch)
             return
         requests: list[nl.Request] = []
         owners: list[Op] = []
@@ -303,21 +324,22 @@ class Run:
                 return True
         return False
 
-    def _delete_links(self, where: str, batch: list[Op], index: Index) -> None:
-        """Many links of a namespace: gathered in a group of their own and deleted at once."""
+    def _delete_links(self, where: str, ops: list[Op]) -> None:
+        """Many links of a namespace at once, as a group: the one they are in if nothing else is, else a new one."""
+        going = {op.key.ident[0] for op in ops}
         with self.namespaces.entered(where), nl.Channel() as channel:
             found = channel.dump(link.DUMP, ("IFLA_IFNAME", "IFLA_GROUP"))
-            taken = {message.get("IFLA_GROUP", 0) for message in found}
-            group = next(number for number in range(0x4C4E4C00, 0x4C4E4CFF) if number not in taken)
-            there = {message["IFLA_IFNAME"]: message["index"] for message in found}
-            numbers = [there[op.key.ident[0]] for op in batch if op.key.ident[0] in there]
-            for op in batch:
-                index.forget(op)
-            if numbers:
-                errors = channel.change(link.deletions(numbers, group))
-                if errors:
-                    position = min(*errors, len(batch) - 1)
-                    raise ApplyError(batch[position], str(errors[min(errors)]))
+            members: dict[int, set[str]] = defaultdict(set)
+            for message in found:
+                members[message.get("IFLA_GROUP", 0)].add(message["IFLA_IFNAME"])
+            numbers = [message["index"] for message in found if message["IFLA_IFNAME"] in going]
+            if not numbers:
+                return
+            own = next((group for group, names in members.items() if group and names == going), None)
+            group = own or next(number for number in range(0x4C4E4C00, 0x4C4E4CFF) if number not in members)
+            errors = channel.change([*([] if own else link.gathering(numbers, group)), link.deletion(group)])
+            if errors:
+                raise ApplyError(ops[min(*errors, len(ops) - 1)], str(errors[min(errors)]))
 
     # ---- back
 

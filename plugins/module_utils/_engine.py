@@ -112,10 +112,11 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
     scope.add(key for key in ledger.all() if key.kind == "chain" and (key.netns, key.ident[0]) in scope.chains)
     if any(key.kind in ("link", "netns") for key in (*want.gone, *pruned)):
         scope.kinds |= DUMPED  # what goes with them has to be known as well: better now than in a second look
+    ledger.forget_others(namespaces.inode)
+    scope.whole = _going_whole(ledger, options.name, pruned, want) & set(namespaces.known().values())
     transaction = Run(namespaces, scope, fault)
     try:
         have = transaction.look()
-        ledger.forget_others(have)
         released, restored = _let_go(ledger, options.name, pruned, want, have)
         problems = [*want.problems, *_missing_tools(want)]
         new_kinds = _new_kinds(want, have)
@@ -204,6 +205,22 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
     return made, restored
 
 
+_BESIDE = frozenset({"netns", "sysctl", "chain"})
+
+
+def _going_whole(ledger: Ledger, name: str, pruned: list[Key], want: Want) -> set[str]:
+    """Namespaces that go with all that is in them, so that nobody needs to know what that is: they come back whole.
+
+    Only where nothing is put that could meet what goes along with them at the very end.
+    """
+    put = {key for key in pruned if ledger.last(name, key)[1]} | want.objects.keys()
+    if any(key.kind not in _BESIDE for key in put):
+        return set()
+    going = {key for key in (*want.gone, *pruned) if key.kind == "netns"}
+    staying = {key.ident[0] for key in pruned if key in going and ledger.last(name, key) != (True, None)}
+    return {str(key.ident[0]) for key in going} - staying - {key.netns for key in put}
+
+
 def _still_ours(have: Object) -> bool:
     """An unmarked link under a name of the ledger is somebody else's by now."""
     return have.key.kind != "link" or have.fields.get("group") == MARK_GROUP
@@ -244,21 +261,20 @@ def _diff(plan: Plan, have: Have) -> tuple[dict[str, Any], dict[str, Any]]:
     later: dict[str, Any] = {}
     for op in plan.ops:
         for key, fields in ((op.key, op.fields), *((other.key, other.fields) for other in op.also)):
-            was = have.objects.get(key)
+            name, was = str(key), have.objects.get(key)
             if op.action == "delete":
-                before[str(key)] = stated(was) if was else {}
-                later.setdefault(str(key), None)
+                before[name] = stated(was) if was else {}
+                later.setdefault(name, None)
                 continue
+            words = stated(Object(key, fields))
             if was is None:
-                before.setdefault(str(key), None)
-            elif before.get(str(key)) is None:
-                before[str(key)] = {}
-            if later.get(str(key)) is None:
-                later[str(key)] = {}
-            later[str(key)].update(stated(Object(key, fields)))
-            if isinstance(before.get(str(key)), dict) and was is not None and was.fields:
+                before.setdefault(name, None)
+            elif before.get(name) is None:
+                before[name] = {}
+            later[name] = {**(later.get(name) or {}), **words}
+            if before[name] is not None and was is not None and was.fields:
                 shown = stated(was)
-                before[str(key)].update({o: shown.get(o) for o in stated(Object(key, fields))})
+                before[name].update({option: shown.get(option) for option in words})
     return before, later
 
 

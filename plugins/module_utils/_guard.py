@@ -105,7 +105,7 @@ def objections(ops: list[Op], way: Way | None) -> list[Problem]:
     if way is None:
         return []
     found = []
-    for op in ops:
+    for op in [one for planned in ops for one in (planned, *_going_along(planned))]:
         reason = _reason(op, way)
         if reason:
             found.append(
@@ -116,6 +116,10 @@ def objections(ops: list[Op], way: Way | None) -> list[Problem]:
                 )
             )
     return found
+
+
+def _going_along(op: Op) -> list[Op]:
+    return [Op("delete", other.key, {}, other.fields) for other in op.also] if op.action == "delete" else []
 
 
 def _reason(op: Op, way: Way) -> str:

@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -88,13 +88,15 @@ class Ledger:
             os.replace(temporary, self.path)
         self.stored = text
 
-    def forget_others(self, have: Have) -> None:
-        """Drop entries about namespaces that are gone or are others of the same name by now."""
+    def forget_others(self, inode_of: Callable[[str], int | None]) -> None:
+        """Drop entries about namespaces that are others of the same name by now."""
+        inodes: dict[str, int | None] = {}
         for held in self.entries.values():
             for key in list(held):
-                inode = held[key].get("inode")
                 where = str(key.ident[0]) if key.kind == "netns" else key.netns
-                if where in have.inodes and inode not in (None, have.inodes[where]):
+                if where not in inodes:
+                    inodes[where] = inode_of(where)
+                if None not in (inodes[where], held[key].get("inode")) and inodes[where] != held[key]["inode"]:
                     del held[key]
 
     def owns(self, key: Key) -> bool:
@@ -135,12 +137,17 @@ class Ledger:
                 if where in have.inodes:
                     held[key]["inode"] = have.inodes[where]
 
+    def last(self, name: str, key: Key) -> tuple[bool, Any]:
+        """Whether a description is the only one that holds an object, and what was before."""
+        entry = self.entries.get(name, {}).get(key)
+        others = [other for other, held in self.entries.items() if other != name and key in held]
+        return (not others, entry["before"]) if entry else (False, None)
+
     def release(self, name: str, key: Key) -> tuple[bool, Any]:
-        """A description lets go of an object: (whether nobody else holds it, what was before)."""
-        entry = self.entries.get(name, {}).pop(key, None)
-        if entry is None:
-            return False, None
-        return not any(key in held for held in self.entries.values()), entry["before"]
+        """A description lets go of an object: last()."""
+        found = self.last(name, key)
+        self.entries.get(name, {}).pop(key, None)
+        return found
 
 
 def before_of(one: Object, have: Have) -> dict[str, Any] | None:

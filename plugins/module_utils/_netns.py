@@ -61,10 +61,18 @@ def path_of(netns: str) -> str:
     return netns if netns.startswith("/") else f"{RUN}/{netns}"
 
 
-def create(name: str) -> None:
-    """Make a named namespace as `ip netns add` does. FileExistsError if the name is taken."""
+def prepare() -> None:
+    """/run/netns as a shared mount, so that a namespace removed here goes away in other mount namespaces too."""
     os.makedirs(RUN, mode=0o755, exist_ok=True)
-    _share_run()
+    try:
+        _mount("", RUN, MS_SHARED | MS_REC)
+    except OSError:  # not a mount point yet
+        _mount(RUN, RUN, MS_BIND | MS_REC)
+        _mount("", RUN, MS_SHARED | MS_REC)
+
+
+def create(name: str) -> None:
+    """Make a named namespace as `ip netns add` does, after prepare(). FileExistsError if the name is taken."""
     target = f"{RUN}/{name}"
     os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
     home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
@@ -77,22 +85,6 @@ def create(name: str) -> None:
     finally:
         setns(home)
         os.close(home)
-
-
-_shared = False
-
-
-def _share_run() -> None:
-    """Make /run/netns a shared mount, so that a namespace removed here goes away in other mount namespaces too."""
-    global _shared
-    if _shared:
-        return
-    try:
-        _mount("", RUN, MS_SHARED | MS_REC)
-    except OSError:  # not a mount point yet
-        _mount(RUN, RUN, MS_BIND | MS_REC)
-        _mount("", RUN, MS_SHARED | MS_REC)
-    _shared = True
 
 
 def remove(name: str) -> int:

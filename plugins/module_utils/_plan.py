@@ -93,6 +93,7 @@ class _Planner:
         self.problems: list[Problem] = []
         self.doomed: dict[Key, None] = {}  # links and namespaces that are deleted
         self.dragged: dict[Key, None] = {}  # what the kernel removes along with them
+        self.along: dict[Key, list[Object]] = defaultdict(list)  # links that go with a namespace, without an op
         self.refused: set[Key] = set()
         self.kept: dict[Key, set[str]] = {}  # options of a link that is made anew that nobody stated
         self.moved: set[Key] = set()  # rules that come again behind others of their priority
@@ -378,6 +379,7 @@ class _Planner:
                 self.uppers[key.netns].append(have)
         for key in [key for key in self.doomed if key.kind == "netns"]:
             self._drag_netns(str(key.ident[0]), inside[str(key.ident[0])])
+        self._drag_beyond()
         self._drag_along([key for key in self.doomed if key.kind == "link" and key not in self.want])
         for_good = set(self.dragged)
         self._drag_along([key for key in self.doomed if key.kind == "link" and key in self.want])
@@ -398,6 +400,13 @@ class _Planner:
             if other in self.have.objects and netns.key(other.netns) not in self.doomed:
                 # the host's end of a veth goes first: a namespace's own removal is asynchronous
                 self.doomed.setdefault(other)
+
+    def _drag_beyond(self) -> None:
+        """Ends of veths whose other end is in a namespace that goes unseen: they go with it, at the very end."""
+        for key, owner in self.have.beyond.items():
+            if netns.key(owner) in self.doomed and netns.key(key.netns) not in self.doomed:
+                self.doomed.setdefault(key)
+                self.along[netns.key(owner)].append(self.have.objects[key])
 
     def _drag_along(self, pending: list[Key]) -> None:
         while pending:
@@ -466,13 +475,13 @@ class _Planner:
         return have.key.kind == "fdb" and device is not None and dst is not None and dst == device.fields.get("remote")
 
     def _delete_doomed(self) -> None:
-        handled: set[Key] = set()
+        handled = {end.key for ends in self.along.values() for end in ends}
         for key in self.doomed:
             if key in handled:
                 continue
             have = self.have.objects[key]
             if key.kind == "netns":
-                self._add((6, key.ident), Op("delete", key))
+                self._add((6, key.ident), Op("delete", key, also=tuple(self.along.get(key, ()))))
                 continue
             peer = have.fields.get("peer")
             if peer:

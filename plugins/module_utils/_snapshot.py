@@ -29,6 +29,7 @@ class Have:
         self.names: dict[str, dict[int, str]] = {}  # namespace: {ifindex: link}
         self.altnames: dict[str, dict[str, str]] = {}  # namespace: {altname: link}
         self.inodes: dict[str, int] = {}  # namespace: inode
+        self.beyond: dict[Key, str] = {}  # veth whose other end was not looked at: the namespace that holds it
         self.warnings: list[str] = []
         self._on: dict[tuple[str, str], list[Key]] | None = None
 
@@ -80,6 +81,7 @@ class Scope:
         self.sysctls: dict[str, set[str]] = defaultdict(set)
         self.chains: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
         self.links: set[Key] = set()  # links whose peer must be known, wherever it is
+        self.whole: set[str] = set()  # namespaces that go with all that is in them: nobody looks into them
         self.add(keys)
 
     def add(self, keys: Iterable[Key]) -> None:
@@ -110,7 +112,7 @@ def snapshot(namespaces: Namespaces, scope: Scope) -> Have:
     while pending:
         for where in pending:
             _read_netns(namespaces, where, scope, have, veths)
-        pending = veths.resolve(scope.links)
+        pending = veths.resolve(scope)
         scope.netns.update(dict.fromkeys(pending))
     return have
 
@@ -120,6 +122,8 @@ def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, ve
     if inode is None:
         return
     have.inodes[where] = inode
+    if where in scope.whole:
+        return
     try:
         with namespaces.entered(where):
             with nl.Channel() as channel:
@@ -203,16 +207,19 @@ class _Veths:
         self.nsids[where, number, peer] = nsid
         self.open[where, nsid].append((found.key, number, peer))
 
-    def resolve(self, wanted: set[Key]) -> list[str]:
+    def resolve(self, scope: Scope) -> list[str]:
         """Fill in the peers; returns namespaces that must be read for a wanted link's peer to be known."""
-        self._identify(wanted)
+        self._identify(scope)
         more: dict[str, None] = {}
         for (where, nsid), ends in list(self.open.items()):
             owner = self.peers.ids.get((where, nsid))
             if owner is None:
                 continue
+            if owner in scope.whole:
+                self.have.beyond.update({key: owner for key, _number, _peer in ends})
+                continue
             if owner not in self.have.index:
-                if any(key in wanted for key, _n, _p in ends):
+                if any(key in scope.links for key, _number, _peer in ends):
                     more[owner] = None
                 continue
             names = self.have.names[owner]
@@ -222,7 +229,7 @@ class _Veths:
             del self.open[where, nsid]
         return list(more)
 
-    def _identify(self, wanted: set[Key]) -> None:
+    def _identify(self, scope: Scope) -> None:
         """Find out which namespaces the ids mean: where there are many first, as one end's answer is the other's too."""
         asking: dict[str, dict[int, list[End]]] = defaultdict(dict)
         for (where, nsid), ends in self.open.items():
@@ -230,8 +237,8 @@ class _Veths:
         for where, by_nsid in sorted(asking.items(), key=lambda pair: -len(pair[1])):
             left = self._unknown(where, by_nsid)
             pairs = [(number, peer) for nsid in left for _key, number, peer in by_nsid[nsid]]
-            self.peers.ask(where, self.peers.candidates(where, pairs), left)
-            left = [nsid for nsid in self._unknown(where, by_nsid) if _any_wanted(by_nsid[nsid], wanted)]
+            self.peers.ask(where, [*self.peers.candidates(where, pairs), *scope.whole], left)
+            left = [nsid for nsid in self._unknown(where, by_nsid) if _any_wanted(by_nsid[nsid], scope.links)]
             if left:
                 self.peers.ask(where, ["", *self.namespaces.known().values()], left)
             self._learn_from(where, by_nsid)

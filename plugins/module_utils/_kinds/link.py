@@ -343,13 +343,17 @@ def _change(link: Key, fields: Mapping[str, Any], have: Mapping[str, Any], index
     return found
 
 
-def deletions(numbers: list[int], group: int) -> list[nl.Request]:
-    """Delete many links at once: gather them in a group that nothing else is in, then delete that group.
+def gathering(numbers: list[int], group: int) -> list[nl.Request]:
+    """Put links into a group."""
+    return [nl.Request(nl.RTM_NEWLINK, {"index": number}, {"IFLA_GROUP": group}) for number in numbers]
 
-    One at a time, each veth waits for its own RCU grace period (20 ms); a group waits once.
+
+def deletion(group: int) -> nl.Request:
+    """Delete all links of a group: one at a time, each veth waits for its own RCU grace period (20 ms); a group once.
+
+    Nothing is deleted if one of them cannot be (rtnl_group_dellink).
     """
-    gathered = [nl.Request(nl.RTM_NEWLINK, {"index": number}, {"IFLA_GROUP": group}) for number in numbers]
-    return [*gathered, nl.Request(nl.RTM_DELLINK, {}, {"IFLA_GROUP": group})]
+    return nl.Request(nl.RTM_DELLINK, {}, {"IFLA_GROUP": group})
 
 
 # ---- ops -> iproute2 ----------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
 
 def run(ops: list[Op], world: Any) -> None:
     """Create, remove, or bring back."""
+    if any(op.action == "create" for op in ops):
+        _netns.prepare()
     for op in ops:
         name = op.key.ident[0]
         if op.action == "delete":

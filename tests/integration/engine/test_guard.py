@@ -27,7 +27,8 @@ def way(lab: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for line in (
         "ip netns add red",
         "ip link add br0 type bridge",
-        "ip link add nic type veth peer name far",
+        "ip netns add out",
+        "ip link add nic type veth peer name far netns out",
         "ip link set nic master br0 up",
         "ip link set br0 up",
         "ip addr add 192.0.2.1/24 dev br0",
@@ -41,6 +42,7 @@ def way(lab: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 CUTTING: list[tuple[dict[str, Any], str]] = [
     ({"links": [{"name": "br0", "state": "absent"}]}, "deleting it"),
+    ({"namespaces": [{"name": "out", "state": "absent"}]}, "deleting it"),
     ({"links": [{"name": "br0", "up": False}]}, "changing up"),
     ({"links": [{"name": "nic", "master": ""}]}, "changing master"),
     ({"links": [{"name": "nic", "up": False}]}, "changing up"),

@@ -18,7 +18,7 @@ from ansible_collections.linuxnet.lab.plugins.module_utils import _netlink as nl
 from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Failed, Options, run
 from ansible_collections.linuxnet.lab.plugins.module_utils._kinds import link
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import MARK_PROTO
-from ansible_collections.linuxnet.lab.plugins.module_utils._netns import Namespaces, create, named
+from ansible_collections.linuxnet.lab.plugins.module_utils._netns import Namespaces, create, named, prepare
 
 from .support import sh
 
@@ -177,6 +177,7 @@ def test_zero_macs_are_appended_and_a_unicast_mac_is_replaced() -> None:
 
 
 def test_looking_for_namespaces_makes_none_and_a_leftover_file_is_none() -> None:
+    prepare()
     create("red")
     with open("/run/netns/leftover", "w", encoding="utf-8"):
         pass
