@@ -63,6 +63,8 @@ class Index:
         self.highest: dict[str, int] = {}
         self.before = before.index if before else {}
         self.descriptors: dict[str, int] = {}
+        self.made: set[str] = set()  # namespaces that are new in this run: one is like the other
+        self.fresh: dict[str, int] | None = None  # the links that such a one comes with
 
     def number(self, where: str, name: str) -> int:
         """The number of a link. OSError (ENODEV) if there is none."""
@@ -95,11 +97,18 @@ class Index:
 
     def _of(self, where: str) -> dict[str, int]:
         if where not in self.numbers:
-            # a new namespace: lo, and the fallback devices of the tunnel modules that are loaded
-            with self.namespaces.entered(where), nl.Channel() as channel:
-                found = channel.dump(link.DUMP, ("IFLA_IFNAME",))
-            self.numbers[where] = {message["IFLA_IFNAME"]: message["index"] for message in found}
+            self.numbers[where] = dict(self._fresh(where)) if where in self.made else self._ask(where)
         return self.numbers[where]
+
+    def _fresh(self, where: str) -> dict[str, int]:
+        """lo, and the fallback devices of the tunnel modules that are loaded."""
+        if self.fresh is None:
+            self.fresh = self._ask(where)
+        return self.fresh
+
+    def _ask(self, where: str) -> dict[str, int]:
+        with self.namespaces.entered(where), nl.Channel() as channel:
+            return {one["IFLA_IFNAME"]: one["index"] for one in channel.dump(link.DUMP, ("IFLA_IFNAME",))}
 
     def descriptor(self, where: str) -> int:
         """A namespace's descriptor, to be named in a message; it stays open until close()."""
@@ -145,9 +154,10 @@ class Run:
         self.applied: list[Op] = []
         self.touched: set[Key] = set()
 
-    def look(self) -> Have:
-        """A fresh snapshot of the scope."""
-        return snapshot(self.namespaces, self.scope)
+    def look(self, at: Iterable[Key] | None = None) -> Have:
+        """A fresh snapshot of the scope, or of those kinds in it that some keys are of."""
+        scope = self.scope if at is None else self.scope.narrowed({"link", *(key.kind for key in at)})
+        return snapshot(self.namespaces, scope)
 
     def prepare(self, want: Mapping[Key, Object], gone: Iterable[Key], rules: Rules, have: Have) -> tuple[Have, Plan]:
         """Plan. Where something will be torn down, look again at all that may be torn down with it, and plan again."""
@@ -196,10 +206,11 @@ class Run:
     def _converge(self, first: Plan, before: Have) -> Have:
         """Apply, look and plan again, until nothing is left to do."""
         todo, have = first, before
+        gone = [op.key for op in first.ops if op.action == "delete" and op.key not in first.goal]
         for _round in range(ROUNDS + 1):
             self._apply(todo, have)
-            have = self.look()
-            todo = plan(first.goal, self._still_gone(first), have, Rules(checked=False))
+            have = self.look(at=(*first.goal, *gone))
+            todo = plan(first.goal, gone, have, Rules(checked=False))
             if todo.problems:
                 raise ApplyError(None, "; ".join(map(str, todo.problems)))
             if not todo.ops:
@@ -220,10 +231,6 @@ class Run:
             self._delete_links(where, list(batch))
         for op in ops:
             del have.objects[op.key]
-
-    @staticmethod
-    def _still_gone(first: Plan) -> list[Key]:
-        return [op.key for op in first.ops if op.action == "delete" and op.key not in first.goal]
 
     def _apply(self, todo: Plan, have: Have, before: Have | None = None, failures: list[str] | None = None) -> None:
         """Send the ops in order. With `failures`, errors are noted there and the rest goes on."""
@@ -266,6 +273,7 @@ class Run:
         if kind is netns:
             for op in batch:
                 index.numbers.pop(op.key.ident[0], None)
+            index.made |= {op.key.ident[0] for op in batch if op.action == "create"} - self.world.held.keys()
 
     def _send_netlink(self, batch: list[Op], index: Index) -> None:
         where = channel_netns(batch[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
 from . import _iptables
@@ -83,6 +84,12 @@ class Scope:
         self.links: set[Key] = set()  # links whose peer must be known, wherever it is
         self.whole: set[str] = set()  # namespaces that go with all that is in them: nobody looks into them
         self.add(keys)
+
+    def narrowed(self, kinds: set[str]) -> Scope:
+        """The same with these kinds only."""
+        other = copy(self)
+        other.kinds = self.kinds & kinds
+        return other
 
     def add(self, keys: Iterable[Key]) -> None:
         """Widen the scope by these objects."""

@@ -254,12 +254,13 @@ WHOLE, WORK = ("wall", "cpu"), ("work", "work_cpu")  # with and without the star
 
 
 def table_of_seconds(results: Results) -> str:
-    """wall / CPU seconds of the whole process"""
-    rows = [["contestant", "N", "start", *PHASES]]
+    """wall / CPU seconds of the whole process, and the most memory that it took (of sh and ip: of no interest)"""
+    rows = [["contestant", "N", "start", *PHASES, "peak MiB"]]
     for size, found in results.items():
         for contestant, phases in found.items():
             cells = [f"{_seconds(phases[p]['wall'])} / {_seconds(phases[p]['cpu'])}" for p in ("start", *PHASES)]
-            rows.append([TITLES[contestant], size, *cells])
+            peak = f"{max(phases[p]['peak_mib'] for p in PHASES):.0f}" if contestant in ("floor", "engine") else ""
+            rows.append([TITLES[contestant], size, *cells, peak])
     return table(rows)
 
 
