@@ -45,6 +45,12 @@ options:
     description: The namespaces of a group or a host, by its name. If there are any, no host is asked.
     type: dict
     default: {}
+  unnamed:
+    description:
+      - Namespaces without a name are hosts too, if the hosts are asked as root.
+      - They are called by their pod (C(POD.NAMESPACE)), their container, or a process in them (C(pid4242)).
+    type: bool
+    default: false
   hostname:
     description: What a namespace is called, with the fields C({netns}) and C({host}).
     type: str
@@ -56,15 +62,18 @@ options:
 notes:
   - The host has the variables C(netns_name) and C(netns_host), for O(compose), O(groups) and O(keyed_groups) too.
 seealso:
+  - module: linuxnet.lab.netns_info
   - plugin: linuxnet.lab.netns
     plugin_type: become
 """
 
 EXAMPLES = r"""
+---
 # lab.netns.yml: ask the hosts of the file "hosts" beside it
 plugin: linuxnet.lab.netns
 hosts: [hosts]
 
+---
 # Ask none: the documented namespaces, by group
 plugin: linuxnet.lab.netns
 hosts: [hosts]
@@ -89,20 +98,11 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
-from ansible_collections.linuxnet.lab.plugins.plugin_utils.netns_hosts import METHOD, called, connection
+from ansible_collections.linuxnet.lab.plugins.plugin_utils.netns_hosts import METHOD, called, connection, listed
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # before ansible-core 2.19 each text is a template that is not marked as unsafe
-
-    def trust_as_template(value: str) -> str:
-        """The text as it is."""
-        return value
-
-
+Found = dict[str, list[list[str]]]  # {host: [[what a namespace is called, what it is entered by]]}
 ASKING = "LINUXNET_LAB_NETNS_ASKING"
 
 
@@ -119,7 +119,7 @@ def asking() -> Iterator[None]:
 def ask(sources: list[str], pattern: str, become: bool) -> dict[str, dict[str, Any]]:
     """{host: its answer}. AnsibleParserError if Ansible could not ask at all."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "ansible", "adhoc", pattern, "--tree", folder, "-a", "ip netns list"]
+        command = [sys.executable, "-m", "ansible", "adhoc", pattern, "--tree", folder, "-m", "linuxnet.lab.netns_info"]
         command += [f"--inventory={source}" for source in sources] + ["--become"] * become
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         answers = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).iterdir()}
@@ -132,6 +132,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """Adds the namespaces of the hosts to the inventory."""
 
     NAME = METHOD
+    # Templates are ours and the user's; what a host says gets in as names only, and a name cannot be one.
+    trusted_by_default = True
 
     def verify_file(self, path: str) -> bool:
         """Whether the file is for this plugin."""
@@ -152,8 +154,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             found = self._stated() if self.get_option("namespaces") else self._asked(path, sources, cache)
         for host in [name for name in inventory.hosts if name in found]:
             variables = self._variables(inventory.get_host(host), sources)
-            for netns in found[host]:
-                self._add(host, netns, connection(variables))
+            for netns, become_user in found[host]:
+                self._add(host, netns, {**connection(variables), "ansible_become_user": become_user})
 
     def _sources(self, path: str) -> list[str]:
         """Where the hosts come from; those of the option `hosts` are put into the inventory."""
@@ -187,18 +189,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for name, value in variables.items():
             self.inventory.set_variable(entity, name, value)
 
-    def _stated(self) -> dict[str, list[str]]:
+    def _stated(self) -> Found:
         """The namespaces of the option."""
-        found: dict[str, list[str]] = {}
+        found: Found = {}
         for name, namespaces in self.get_option("namespaces").items():
             if name not in self.inventory.groups and name not in self.inventory.hosts:
                 raise AnsibleParserError(f"namespaces: there is no host and no group {name}")
             group = self.inventory.groups.get(name)
             for host in [one.name for one in group.get_hosts()] if group else [name]:
-                found.setdefault(host, []).extend(str(netns) for netns in namespaces)
+                found.setdefault(host, []).extend([str(netns)] * 2 for netns in namespaces)
         return found
 
-    def _asked(self, path: str, sources: list[str], cache: bool) -> dict[str, list[str]]:
+    def _asked(self, path: str, sources: list[str], cache: bool) -> Found:
         """The namespaces that the hosts, or the cache, tell."""
         self.load_cache_plugin()
         key, wanted = self.get_cache_key(path), self.get_option("cache")
@@ -209,7 +211,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if answer.get("failed") or answer.get("unreachable"):
                 self.display.warning(f"{host} does not tell its network namespaces: {answer.get('msg')}")
             else:
-                found[host] = [line.split()[0] for line in answer["stdout_lines"]]
+                found[host] = listed(answer, self.get_option("unnamed"))
         if wanted:
             self._cache[key] = found
         return found
@@ -221,7 +223,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             names.update(group.vars)
         return names.union(get_vars_from_inventory_sources(self.loader, sources, [*host.get_groups(), host], "all"))
 
-    def _add(self, host: str, netns: str, templates: dict[str, str]) -> None:
+    def _add(self, host: str, netns: str, variables: dict[str, str]) -> None:
         try:
             name = called(self.get_option("hostname"), netns, host)
         except ValueError as error:
@@ -237,11 +239,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             group = self.inventory.add_group(self._sanitize_group_name(kind))
             self.inventory.add_child(group, name)
             self.inventory.add_child(everything, group)
-        # What a host says is no template; what we say is one.
-        own = {"netns_name": wrap_var(netns), "netns_host": wrap_var(host), "ansible_become_user": wrap_var(netns)}
-        self._set(name, {**own, "ansible_become": True, "ansible_become_method": METHOD})
-        self._set(name, {variable: trust_as_template(template) for variable, template in templates.items()})
-        variables, strict = self.inventory.get_host(name).get_vars(), self.get_option("strict")
-        self._set_composite_vars(self.get_option("compose"), variables, name, strict)
-        self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict)
-        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict)
+        own = {"netns_name": netns, "netns_host": host, "ansible_become": True, "ansible_become_method": METHOD}
+        self._set(name, {**variables, **own})
+        known, strict = self.inventory.get_host(name).get_vars(), self.get_option("strict")
+        self._set_composite_vars(self.get_option("compose"), known, name, strict)
+        self._add_host_to_composed_groups(self.get_option("groups"), known, name, strict)
+        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), known, name, strict)

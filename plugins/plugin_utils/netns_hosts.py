@@ -14,15 +14,25 @@ METHOD = "linuxnet.lab.netns"
 OWN = {"ansible_become", "ansible_become_method", "ansible_become_user", "ansible_netns"}
 
 
-def listed(result: Mapping[str, Any], unnamed: bool) -> list[str]:
-    """The namespaces in what a host answered: by name, those without one (if they are wanted) by their first PID."""
+def listed(result: Mapping[str, Any], unnamed: bool) -> list[list[str]]:
+    """[what to call it, what to enter it by] of each namespace but the host's own in what netns_info says.
+
+    Those without a name, if they are wanted, are called by their pod, their container, or a process.
+    """
     found = []
     for record in result["namespaces"]:
-        if record.get("name"):
-            found.append(str(record["name"]))
-        elif unnamed and record.get("pids"):
-            found.append(str(min(record["pids"])))
+        if record["name"]:
+            found.append([record["name"], record["name"]])
+        elif unnamed and re.fullmatch(r"/[\w.@%+/-]+", record["netns"]):
+            found.append([_unnamed(record), record["netns"]])
     return found
+
+
+def _unnamed(record: Mapping[str, Any]) -> str:
+    for container in record["containers"]:
+        if container["pod"] or container["name"]:
+            return ".".join(filter(None, [container["pod"], container["namespace"]])) or str(container["name"])
+    return f"pid{record['pids'][0]}" if record["pids"] else f"inode{record['inode']}"
 
 
 def called(pattern: str, netns: str, host: str) -> str:
@@ -31,9 +41,10 @@ def called(pattern: str, netns: str, host: str) -> str:
         name = pattern.format(netns=netns, host=host)
     except (KeyError, IndexError) as error:
         raise ValueError(f"hostname: {pattern!r} has a field {error}; there are {{netns}} and {{host}}") from None
-    # Neither a pattern of hosts (:,[]*) nor, where Ansible has no other way to tell, a template ({}).
-    if not re.fullmatch(r"[\w.@%+-]+", name):
-        raise ValueError(f"{name!r} cannot be the name of a host")
+    # Neither a pattern of hosts (:,[]*) nor, which Ansible takes any text before 2.19 for, a template ({}).
+    for one in (netns, name):
+        if not re.fullmatch(r"[\w.@%+-]+", one):
+            raise ValueError(f"{one!r} cannot be the name of a host")
     return name
 
 

@@ -9,8 +9,10 @@ The playbooks inside.yml and traps.yml hold what must be true; here is who runs 
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +56,12 @@ def test_on_this_machine(tmp_path: Path, playbook: str, pipelining: bool) -> Non
         sh("mount", "-t", "overlay", "-o", "lowerdir=/etc,upperdir=/run/upper,workdir=/run/work", "overlay", "/etc")
         sh("sh", "-c", PREPARE)
         Path("/run/netns/leftover").touch()
-        arguments = ["-c", "local", "-e", f"ansible_pipelining={pipelining}", "-e", "ansible_remote_tmp=/run/tmp"]
+        variables = {
+            "ansible_pipelining": pipelining,
+            "ansible_remote_tmp": "/run/tmp",
+            "ansible_python_interpreter": sys.executable,
+        }
+        arguments = ["-c", "local", "-e", json.dumps(variables)]
         play(playbook, "localhost,", tmp_path, *arguments)
 
 

@@ -83,6 +83,22 @@ def test_the_console(folder: Path) -> None:
     assert "red.vms100 | CHANGED | rc=0 >>\nlo\nred0\n" in second and "green.vms101 | CHANGED | rc=0 >>\nlo\n" in second
 
 
+def test_a_namespace_without_a_name(hosts: Bed, folder: Path) -> None:
+    hold = "setsid unshare -n sleep 600 </dev/null >/dev/null 2>&1 & echo $! >/run/holder"
+    hosts.run("enter", "vms100", "sh", "-c", hold)
+    try:
+        configure(folder, hosts=["hosts"], pattern="vms100", unnamed=True)
+        found, _ = read(folder)
+        (name,) = [one for one in found["vms100_netns"]["hosts"] if one != "red.vms100"]
+        assert name.startswith("pid")
+        done = ansible(
+            "ansible", "-i", CONFIG, name, "-m", "shell", "-a", "ls /sys/class/net; cat /run/holder", cwd=folder
+        )
+        assert done.stdout == f"{name} | CHANGED | rc=0 >>\nlo\n{name[3:].partition('.')[0]}\n"
+    finally:
+        hosts.run("enter", "vms100", "sh", "-c", "kill $(cat /run/holder)")
+
+
 @pytest.mark.parametrize("sources", [("hosts", CONFIG), (".",)])
 def test_the_sources_before_are_asked_even_in_one_folder(folder: Path, sources: tuple[str, ...]) -> None:
     configure(folder)

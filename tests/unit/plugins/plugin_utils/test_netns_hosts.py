@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.linuxnet.lab.plugins.become.netns import checked, interactive
-from ansible_collections.linuxnet.lab.plugins.plugin_utils.netns_hosts import called, connection
+from ansible_collections.linuxnet.lab.plugins.plugin_utils.netns_hosts import called, connection, listed
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,30 @@ def test_patterns_that_give_no_name(pattern: str) -> None:
 def test_a_namespace_that_cannot_be_a_host(netns: str) -> None:
     with pytest.raises(ValueError, match="cannot be the name of a host"):
         called("{netns}.{host}", netns, "vms100")
+
+
+def record(
+    name: str | None, netns: str, *containers: dict[str, str | None], pids: Sequence[int] = (42, 43)
+) -> dict[str, Any]:
+    return {"name": name, "netns": netns, "containers": list(containers), "pids": list(pids), "inode": 4026532419}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (record(None, ""), None),
+        (record("red", "red"), ["red", "red"]),
+        (record(None, "/proc/42/ns/net"), ["pid42", "/proc/42/ns/net"]),
+        (record(None, "/var/run/docker/netns/1", pids=[]), ["inode4026532419", "/var/run/docker/netns/1"]),
+        (record(None, "/tmp/{{ 1 }}"), None),
+        (record(None, "/a", {"pod": None, "namespace": None, "name": "web"}), ["web", "/a"]),
+        (record(None, "/a", {"pod": None, "namespace": None, "name": None}), ["pid42", "/a"]),
+        (record(None, "/a", {"pod": "minio-0", "namespace": "velero", "name": "k8s_minio"}), ["minio-0.velero", "/a"]),
+    ],
+)
+def test_what_a_namespace_is_called_and_entered_by(given: dict[str, Any], found: list[str] | None) -> None:
+    assert listed({"namespaces": [given]}, unnamed=True) == ([found] if found else [])
+    assert listed({"namespaces": [given]}, unnamed=False) == ([found] if found and given["name"] else [])
 
 
 def test_how_the_host_is_reached_is_asked_from_it_but_not_whom_it_becomes() -> None:
