@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-NAMES = ["bridge_network", "ipip_tunnel", "vxlan_overlay", "python_package"]
+NAMES = ["bridge_network", "ipip_tunnel", "vxlan_overlay", "python_package", "table"]
 
 
 def module(name: str) -> Any:
