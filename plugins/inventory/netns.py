@@ -60,6 +60,7 @@ options:
     type: bool
     default: false
 notes:
+  - Tasks on such a host are root's, in the namespace, whatever C(become), C(become_method) and C(become_user) they state themselves.
   - The host has the variables C(netns_name) and C(netns_host), for O(compose), O(groups) and O(keyed_groups) too.
 seealso:
   - module: linuxnet.lab.netns_info
@@ -155,7 +156,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for host in [name for name in inventory.hosts if name in found]:
             variables = self._variables(inventory.get_host(host), sources)
             for netns, become_user in found[host]:
-                self._add(host, netns, {**connection(variables), "ansible_become_user": become_user})
+                self._add(host, netns, {**connection(host, variables), "ansible_become_user": become_user})
 
     def _sources(self, path: str) -> list[str]:
         """Where the hosts come from; those of the option `hosts` are put into the inventory."""

@@ -48,8 +48,11 @@ def called(pattern: str, netns: str, host: str) -> str:
     return name
 
 
-def connection(variables: Iterable[str]) -> dict[str, str]:
-    """{variable: template}: how the host is reached, asked from the host itself, where each of its values belongs."""
+def connection(host: str, variables: Iterable[str]) -> dict[str, str]:
+    """{variable: value}: how the host is reached, asked from the host itself, where each of its values belongs.
+
+    The host is named in each template, because a task that is delegated has the variables of another host around it.
+    """
     names = sorted(name for name in variables if name.startswith("ansible_") and name not in OWN)
-    templates = {name: f"{{{{ hostvars[netns_host][{name!r}] }}}}" for name in names}
-    return {"ansible_host": "{{ netns_host }}", **templates}
+    templates = {name: f"{{{{ hostvars[{host!r}][{name!r}] }}}}" for name in names}
+    return {"ansible_host": host, **templates}

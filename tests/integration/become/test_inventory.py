@@ -44,16 +44,16 @@ def configure(folder: Path, **options: Any) -> None:
     (folder / CONFIG).write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
-def read(folder: Path, *sources: str, **environment: str) -> tuple[dict[str, Any], str]:
-    """The inventory, and what was said while it was read."""
+def read(folder: Path, *sources: str) -> dict[str, Any]:
+    """The inventory, with what was said while it was read under "said"."""
     arguments = [word for source in sources or (CONFIG,) for word in ("-i", source)]
-    done = ansible("ansible-inventory", *arguments, "--list", cwd=folder, **environment)
-    return json.loads(done.stdout), done.stderr
+    done = ansible("ansible-inventory", *arguments, "--list", cwd=folder)
+    return {**json.loads(done.stdout), "said": " ".join(done.stderr.split())}
 
 
 def test_the_hosts_are_asked(folder: Path) -> None:
     configure(folder, hosts=["hosts"])
-    found, said = read(folder)
+    found = read(folder)
     assert {
         name: found[name]["hosts"] for name in ("lab", "vms100_netns", "vms101_netns", "netns_red", "netns_green")
     } == {
@@ -67,11 +67,27 @@ def test_the_hosts_are_asked(folder: Path) -> None:
     red = found["_meta"]["hostvars"]["red.vms100"]
     assert red["netns_name"] == red["ansible_become_user"] == "red" and red["netns_host"] == "vms100"
     assert red["ansible_become"] is True and red["ansible_become_method"] == "linuxnet.lab.netns"
-    assert "the network namespace '{{1}}' of vms101 is left out" in said.lower().replace("\n", " ")
+    assert "The network namespace '{{1}}' of vms101 is left out" in found["said"]
 
     done = ansible("ansible", "-i", CONFIG, "netns", "-m", "shell", "-a", "hostname; ip netns identify", cwd=folder)
     assert "red.vms100 | CHANGED | rc=0 >>\nvms100\nred\n" in done.stdout
     assert "green.vms101 | CHANGED | rc=0 >>\nvms101\ngreen\n" in done.stdout
+
+
+def test_a_task_that_is_delegated_goes_to_the_right_host(folder: Path) -> None:
+    configure(folder, hosts=["hosts"])
+    tasks: list[dict[str, Any]] = [
+        {"name": name, "ansible.builtin.shell": "hostname; ip netns identify", "register": name, "delegate_to": host}
+        for name, host in (("to_red", "red.vms100"), ("to_host", "vms100"))
+    ]
+    told = {"that": ["to_red.stdout_lines == ['vms100', 'red']", "to_host.stdout_lines == ['vms100']"]}
+    play = {
+        "hosts": "green.vms101,vms101",
+        "gather_facts": False,
+        "tasks": [*tasks, {"name": "So", "ansible.builtin.assert": told}],
+    }
+    (folder / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
+    ansible("ansible-playbook", "-i", CONFIG, "play.yml", cwd=folder)
 
 
 def test_the_console(folder: Path) -> None:
@@ -88,7 +104,7 @@ def test_a_namespace_without_a_name(hosts: Bed, folder: Path) -> None:
     hosts.run("enter", "vms100", "sh", "-c", hold)
     try:
         configure(folder, hosts=["hosts"], pattern="vms100", unnamed=True)
-        found, _ = read(folder)
+        found = read(folder)
         (name,) = [one for one in found["vms100_netns"]["hosts"] if one != "red.vms100"]
         assert name.startswith("pid")
         done = ansible(
@@ -102,13 +118,13 @@ def test_a_namespace_without_a_name(hosts: Bed, folder: Path) -> None:
 @pytest.mark.parametrize("sources", [("hosts", CONFIG), (".",)])
 def test_the_sources_before_are_asked_even_in_one_folder(folder: Path, sources: tuple[str, ...]) -> None:
     configure(folder)
-    found, _ = read(folder, *sources)
+    found = read(folder, *sources)
     assert found["netns_red"]["hosts"] == ["red.vms100"] and found["lab"]["hosts"] == list(HOSTS)
 
 
 def test_a_folder_that_holds_the_file_itself(folder: Path) -> None:
     configure(folder, hosts=["."], pattern="vms100", hostname="{host}-{netns}", become=True)
-    found, _ = read(folder)
+    found = read(folder)
     assert found["netns_red"]["hosts"] == ["vms100-red"] and "netns_green" not in found
 
 
@@ -118,9 +134,9 @@ def test_a_host_that_does_not_answer_is_a_warning(folder: Path) -> None:
             "vms109 ansible_host=192.0.2.1 ansible_ssh_common_args='-o ConnectTimeout=1 -o ProxyCommand=false'\n"
         )
     configure(folder, hosts=["hosts"])
-    found, said = read(folder)
+    found = read(folder)
     assert found["netns_red"]["hosts"] == ["red.vms100"] and "vms109_netns" not in found
-    assert "vms109 does not tell its network namespaces" in said
+    assert "vms109 does not tell its network namespaces" in found["said"]
 
 
 def test_stated_namespaces_need_nobody(tmp_path: Path) -> None:
@@ -129,7 +145,7 @@ def test_stated_namespaces_need_nobody(tmp_path: Path) -> None:
         tmp_path, hosts=["hosts"], namespaces={"lab": ["red"], "vms102": ["ns1", "ns2"]},
         keyed_groups=[{"key": "netns_name", "prefix": "all"}], compose={"color": "netns_name | upper"},
     )  # fmt: skip
-    found, _ = read(tmp_path)
+    found = read(tmp_path)
     assert set(found["_meta"]["hostvars"]) >= {"red.vms100", "red.vms101", "ns1.vms102", "ns2.vms102"}
     assert found["all_red"]["hosts"] == ["red.vms100", "red.vms101"]
     assert found["_meta"]["hostvars"]["red.vms101"]["color"] == "RED"
@@ -140,10 +156,10 @@ def test_stated_namespaces_need_nobody(tmp_path: Path) -> None:
 
 def test_the_cache(hosts: Bed, folder: Path) -> None:
     configure(folder, hosts=["hosts"], cache=True, cache_plugin="jsonfile", cache_connection=str(folder / "cache"))
-    assert "netns_blue" not in read(folder)[0]
+    assert "netns_blue" not in read(folder)
     hosts.run("enter", "vms100", "ip", "netns", "add", "blue")
     try:
-        assert "netns_blue" not in read(folder)[0]
+        assert "netns_blue" not in read(folder)
         done = ansible("ansible-inventory", "-i", CONFIG, "--list", "--flush-cache", cwd=folder)
         assert json.loads(done.stdout)["netns_blue"]["hosts"] == ["blue.vms100"]
     finally:

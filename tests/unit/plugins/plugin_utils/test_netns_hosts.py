@@ -67,11 +67,13 @@ def test_what_a_namespace_is_called_and_entered_by(given: dict[str, Any], found:
 
 
 def test_how_the_host_is_reached_is_asked_from_it_but_not_whom_it_becomes() -> None:
-    assert connection(["ansible_user", "ansible_become", "ansible_become_user", "ansible_become_method", "mine"]) == {
-        "ansible_host": "{{ netns_host }}",
-        "ansible_user": "{{ hostvars[netns_host]['ansible_user'] }}",
+    assert connection(
+        "vms100", ["ansible_user", "ansible_become", "ansible_become_user", "ansible_become_method", "mine"]
+    ) == {
+        "ansible_host": "vms100",
+        "ansible_user": "{{ hostvars['vms100']['ansible_user'] }}",
     }
-    assert connection(["ansible_host"]) == {"ansible_host": "{{ hostvars[netns_host]['ansible_host'] }}"}
+    assert connection("a'b", ["ansible_host"]) == {"ansible_host": """{{ hostvars["a'b"]['ansible_host'] }}"""}
 
 
 @pytest.mark.parametrize(
