@@ -81,6 +81,7 @@ options:
       - Whether the multicast group of this address is joined.
     type: bool
 seealso:
+  - module: linuxnet.lab.link_info
   - module: linuxnet.lab.route
   - module: linuxnet.lab.link
   - module: linuxnet.lab.network_state

@@ -165,6 +165,7 @@ options:
       - Whether there is a spanning tree for each group of VLANs (MSTP). It changes only while there is no VLAN.
     type: bool
 seealso:
+  - module: linuxnet.lab.link_info
   - module: linuxnet.lab.veth
   - module: linuxnet.lab.link
   - module: linuxnet.lab.network_state

@@ -83,6 +83,7 @@ options:
       - The firewall mark of the outer packets.
     type: int
 seealso:
+  - module: linuxnet.lab.link_info
   - module: linuxnet.lab.vxlan
   - module: linuxnet.lab.address
   - module: linuxnet.lab.network_state

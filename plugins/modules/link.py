@@ -33,6 +33,7 @@ options:
       - Moving sets a link down and takes its addresses and routes.
     type: str
 seealso:
+  - module: linuxnet.lab.link_info
   - module: linuxnet.lab.veth
   - module: linuxnet.lab.bridge
   - module: linuxnet.lab.vxlan

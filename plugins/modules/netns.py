@@ -23,6 +23,7 @@ options:
     type: str
     required: true
 seealso:
+  - module: linuxnet.lab.netns_info
   - module: linuxnet.lab.network_state
   - module: linuxnet.lab.veth
 """

@@ -16,14 +16,11 @@ description:
     containerd, podman and CRI-O hold its name.
   - Nothing is ever changed.
 extends_documentation_fragment:
-  - linuxnet.lab.info
+  - linuxnet.lab.info.host
 options:
-  netns:
-    description:
-      - Only this network namespace, by name (as in C(ip netns)), by the path of its file, or by the PID of a process in it.
-      - V(all) is every namespace of the host, with those of containers, which have no name.
+  grep:
+    description: Only what has these characters in its C(text), as C(grep -F) would find them.
     type: str
-    default: all
   container:
     description: Only the namespace of the container (or the pod) with this name, or with an id that begins so.
     type: str

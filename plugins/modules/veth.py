@@ -189,6 +189,7 @@ options:
               - The most multicast groups of the port; 0 for any number.
             type: int
 seealso:
+  - module: linuxnet.lab.link_info
   - module: linuxnet.lab.bridge
   - module: linuxnet.lab.link
   - module: linuxnet.lab.netns

@@ -135,6 +135,7 @@ options:
       - Whether a packet to an address of the host itself goes to the VXLAN there at once, instead of through the network.
     type: bool
 seealso:
+  - module: linuxnet.lab.link_info
   - module: linuxnet.lab.fdb
   - module: linuxnet.lab.ipip_tunnel
   - module: linuxnet.lab.network_state

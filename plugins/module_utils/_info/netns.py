@@ -14,7 +14,7 @@ from .._netns import Namespaces, path_of
 from .._peers import Peers
 from .containers import Container, describe, of_cgroup
 from .places import Identity, everywhere, processes
-from .view import Record, selected
+from .view import Record, chosen
 
 SPEC: dict[str, Any] = {
     "netns": {"type": "str", "default": "all"},
@@ -30,11 +30,11 @@ def look(params: dict[str, Any]) -> tuple[list[Record], list[str]]:
     try:
         pids = processes()
         places = everywhere(namespaces, pids)
-        chosen = {one: places.get(one, netns) for one, netns in selected(namespaces, params["netns"], places).items()}
-        nsids = _nsids(namespaces, chosen)
+        asked = {one: places.get(one, netns) for one, netns in chosen(namespaces, params["netns"], places).items()}
+        nsids = _nsids(namespaces, asked)
         found = [
             _record(namespaces, netns, identity, nsids.get(netns), pids.get(identity, []), params["processes"])
-            for identity, netns in chosen.items()
+            for identity, netns in asked.items()
         ]
     finally:
         namespaces.close()
@@ -42,10 +42,10 @@ def look(params: dict[str, Any]) -> tuple[list[Record], list[str]]:
     return [one for one in found if _wanted(one, params)], warnings if os.geteuid() else []
 
 
-def _nsids(namespaces: Namespaces, chosen: Mapping[Identity, str]) -> dict[str, int]:
+def _nsids(namespaces: Namespaces, asked: Mapping[Identity, str]) -> dict[str, int]:
     """{namespace: its id as seen from here}, of those that have one."""
     peers = Peers(namespaces)
-    peers.ask("", chosen.values())
+    peers.ask("", asked.values())
     return {netns: nsid for (_where, nsid), netns in peers.ids.items()}
 
 

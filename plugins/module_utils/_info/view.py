@@ -58,7 +58,7 @@ class View:
             return self.channel.dump_once(request, frozenset(wanted), keep)[0]
 
 
-def selected(
+def chosen(
     namespaces: Namespaces, given: str | None, places: Mapping[Identity, str] | None = None
 ) -> Mapping[Identity, str]:
     """The namespaces that are asked for: one, or `all`, of these places. ValueError if there is no such one."""
@@ -71,6 +71,11 @@ def selected(
     return {(namespaces.own[0], inode): netns}
 
 
+def selected(namespaces: Namespaces, given: str | None) -> list[str]:
+    """What the namespaces that are asked for are called. ValueError if there is no such one."""
+    return list(chosen(namespaces, given).values())
+
+
 def visit(given: str | None, look: Callable[[View], Found]) -> tuple[dict[str, Found], list[str]]:
     """{namespace: what `look` finds there}, for the namespaces that are asked for; and warnings.
 
@@ -81,16 +86,16 @@ def visit(given: str | None, look: Callable[[View], Found]) -> tuple[dict[str, F
     warnings: list[str] = []
     namespaces = Namespaces()
     try:
-        chosen = selected(namespaces, given)
-        owners = Owners(namespaces, list(chosen.values()))
-        for identity, netns in chosen.items():
+        places = chosen(namespaces, given)
+        owners = Owners(namespaces, list(places.values()))
+        for identity, netns in places.items():
             try:
                 with namespaces.entered(netns), nl.Channel() as channel:
                     if namespaces.here() != identity:  # the PID belongs to another process by now
                         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
                     found[netns] = look(View(owners, netns, channel, warnings))
             except OSError as error:
-                if len(chosen) == 1 or isinstance(error, (PermissionError, nl.NetlinkError)):
+                if len(places) == 1 or isinstance(error, (PermissionError, nl.NetlinkError)):
                     raise
                 warnings.append(f"network namespace {netns}: {error.strerror}")
     finally:
