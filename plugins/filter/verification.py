@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filters probes, verdicts, service_requests, service_answers and lab_report: see their documentation beside this file."""
+"""The filters probes, late_probes, verdicts, service_requests, service_answers and lab_report: see their documentation beside this file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.linuxnet.lab.plugins.plugin_utils.lab_report import report
 from ansible_collections.linuxnet.lab.plugins.plugin_utils.service_verification import answers, requests
-from ansible_collections.linuxnet.lab.plugins.plugin_utils.verification import probes, verdicts
+from ansible_collections.linuxnet.lab.plugins.plugin_utils.verification import late, probes, verdicts
 
 
 class FilterModule:
@@ -21,6 +21,7 @@ class FilterModule:
         """The filters under their names."""
         return {
             "probes": probes,
+            "late_probes": late,
             "verdicts": verdicts,
             "service_requests": requests,
             "service_answers": answers,

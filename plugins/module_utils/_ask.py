@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from ._netns import Namespaces
 
-_AT_ONCE = 32
+_AT_ONCE = 16
 _TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 _SAID = {"names": "name", "nodes": "node", "clients": "client"}  # result: what the answer calls it
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 MISSED = 1e-9  # the probability that an endpoint is never chosen though the rules are right
+PATIENCE = 15  # seconds for an answer: a busy machine is slow, and TCP asks again after 1, 3 and 7 seconds
 
 
 class Node(NamedTuple):
@@ -95,6 +96,7 @@ def _of_service(
             "port": port,
             "protocol": service["protocol"],
             "count": count,
+            "timeout": PATIENCE,
             "service": service["service"],
             "endpoints": endpoints,
             "client": client,

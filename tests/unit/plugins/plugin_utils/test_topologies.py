@@ -152,3 +152,13 @@ def test_answers_are_judged(change: dict[str, Any], expect: str, words: str) -> 
     probe = {"network": "x", "name": "x", "expect": expect, "ttl": 64, "size": 1453, "df": True}
     verdict = verification.verdicts([{**ANSWER, **change}], [probe])
     assert bool(verdict["failures"]) == bool(words) and words in str(verdict["failures"])
+
+
+def test_what_came_late_is_asked_again_and_then_judged() -> None:
+    probes = [{"network": "x", "name": name, "expect": "pass", "ttl": 64, "dst": name} for name in "abc"]
+    lost = {**ANSWER, "loss": 33.3}
+    results = [lost, ANSWER, lost]
+    again = verification.late(results, probes)
+    assert [(probe["name"], probe["interval"]) for probe in again] == [("a", 1), ("c", 1)]
+    assert verification.verdicts(results, probes, [ANSWER, lost])["failures"] == ["c: 33.3 % of 3 packets lost"]
+    assert len(verification.verdicts(results, probes)["failures"]) == 2
