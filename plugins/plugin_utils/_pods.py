@@ -46,8 +46,14 @@ def read(group: Mapping[str, Member], hosts: Iterable[str]) -> list[Pod]:
     """All pods of the group. A list that several hosts share names its pods once."""
     found: dict[tuple[str, str], Pod] = {}
     known = set(hosts)
+    shared: list[list[Any]] = []
     for name, member in group.items():
-        for number, entry in enumerate(member.check.read("pods", listing, []), 1):
+        entries = member.check.read("pods", listing, [])
+        if entries in shared:
+            continue  # the same pods, and the same mistakes
+        if all(isinstance(entry, Mapping) and not empty(entry.get("node")) for entry in entries):
+            shared.append(entries)
+        for number, entry in enumerate(entries, 1):
             pod = _pod(member.check, name, f"pods[{number}]", entry)
             if pod is None:
                 continue

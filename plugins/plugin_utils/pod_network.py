@@ -81,8 +81,9 @@ def plan(values: Mapping[str, Any], host: str, hostvars: Mapping[str, Any], grou
     network = _Network(everyone, host)
     network.work_out()
     part["problems"] = own_problems(host, everyone)
-    if part["problems"]:
-        return part
+    part["pods"] = network.own_pods()  # those without a mistake are told even then: services ask for them
+    if any(one.check.problems for one in everyone.values()):
+        return part  # what is wrong on another host may be what this one's part stands on
     return {**part, **network.part()}
 
 
@@ -137,6 +138,21 @@ class _Network:
     def own(self) -> list[_pods.Pod]:
         """The pods of this host."""
         return [pod for pod in self.pods if pod.node == self.host]
+
+    def own_pods(self) -> list[dict[str, Any]]:
+        """The pods of this host that have an address, as they are published."""
+        return [
+            {
+                "namespace": pod.namespace,
+                "name": pod.name,
+                "node": self.host,
+                "netns": pod.full,
+                "interface": pod.host_end,
+                "address": str(self.addresses[pod.full]),
+            }
+            for pod in self.own()
+            if pod.full in self.addresses
+        ]
 
     def _near(self) -> set[str]:
         """The nodes that are reached without a tunnel: all, or those in this node's subnet (l3_route_resolver.go)."""
@@ -213,17 +229,6 @@ class _Network:
                 }
                 for name in self._others()
             ],
-            "pods": [
-                {
-                    "namespace": pod.namespace,
-                    "name": pod.name,
-                    "node": self.host,
-                    "netns": pod.full,
-                    "interface": pod.host_end,
-                    "address": str(self.addresses[pod.full]),
-                }
-                for pod in self.own()
-            ],
             "description": description(
                 namespaces=[pod.full for pod in self.own()],
                 links=[*self._tunnel_links(), *(link for pod in self.own() for link in self._links(pod))],
@@ -267,6 +272,7 @@ class _Network:
 
     def _links(self, pod: _pods.Pod) -> Iterator[dict[str, Any]]:
         peer = {"name": pod.host_end, "netns": "", "address": HOST_END_MAC, **stated(mtu=self.mtu), "up": True}
+        yield {"netns": pod.full, "name": "lo", "up": True}
         yield {"netns": pod.full, "name": "eth0", "kind": "veth", **stated(mtu=self.mtu), "up": True, "peer": peer}
 
     def _address(self, pod: _pods.Pod) -> dict[str, Any]:
@@ -308,8 +314,8 @@ class _Network:
             return {"dst": dst, "via": via, "dev": self.device, "onlink": True, "proto": self.proto}
         parent = self.everyone[self.host].underlay.device
         # BIRD leaves it to the kernel that the gateway is a neighbour; Felix, whose routes are of protocol 80, says so
-        onlink = {"onlink": True} if parent and self.proto not in ("bird", "12") else {}
-        return {"dst": dst, "via": via, **stated(dev=parent), **onlink, "proto": self.proto}
+        onlink = bool(parent) and self.proto not in ("bird", "12")
+        return {"dst": dst, "via": via, **stated(dev=parent), "onlink": onlink, "proto": self.proto}
 
     def _neighbors(self) -> Iterator[dict[str, Any]]:
         if self.tunnel == "vxlan":

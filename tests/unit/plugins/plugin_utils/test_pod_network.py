@@ -71,7 +71,7 @@ def test_the_documents_node() -> None:
 
 def test_vxlan_as_calico_has_it() -> None:
     description = part(documented(encapsulation="vxlan"), "vms105")["description"]
-    (tunnel,) = [link for link in description["links"] if link["kind"] == "vxlan"]
+    (tunnel,) = [link for link in description["links"] if link.get("kind") == "vxlan"]
     assert (tunnel["name"], tunnel["id"], tunnel["learning"], tunnel["mtu"]) == ("vxlan.calico", 4096, False, 1450)
     assert tunnel["address"] == tunnel_mac("vms105") and tunnel["address"].startswith("66:")
     assert len(description["fdb"]) == len(description["neighbors"]) == 5
@@ -80,7 +80,7 @@ def test_vxlan_as_calico_has_it() -> None:
 
 def test_without_encapsulation_the_nodes_are_the_gateways() -> None:
     found = part(documented(encapsulation="none"), "vms105")
-    assert way(found, "10.244.31.64/26") == {"via": "192.168.26.106", "dev": "ens32", "proto": "bird"}
+    assert way(found, "10.244.31.64/26") == {"via": "192.168.26.106", "dev": "ens32", "onlink": False, "proto": "bird"}
     assert found["tunnel"] == {} and found["mtu"] == 1500
     assert all(node["direct"] for node in found["nodes"])
 
@@ -96,7 +96,7 @@ def test_across_subnets_only(encapsulation: str, via: str) -> None:
     found = part(hosts, "vms100")
     assert not found["problems"]
     device = {"ipip": "tunl0", "vxlan": "vxlan.calico"}[encapsulation.partition("_")[0]]
-    assert way(found, "10.244.38.128/26") == {"via": "192.168.26.103", "dev": "ens32", "proto": "bird"}
+    assert way(found, "10.244.38.128/26") == {"via": "192.168.26.103", "dev": "ens32", "onlink": False, "proto": "bird"}
     assert way(found, "10.244.31.64/26") == {"via": via, "dev": device, "onlink": True, "proto": "bird"}
     assert [node["host"] for node in found["nodes"] if node["direct"]] == ["vms101", "vms102", "vms103"]
     assert (found["mtu"], found["tunnel"]["device"]) == ({"tunl0": 1480, "vxlan.calico": 1450}[device], device)
@@ -176,6 +176,27 @@ def test_proxy_arp_gets_a_way_to_its_gateway_only_where_there_is_none() -> None:
     assert provided([])
     assert not provided([{"dst": "default", "gateway": "192.168.26.2", "dev": "ens32", "protocol": "static"}])
     assert provided([{"dst": "169.254.0.0/16", "dev": "ens32", "protocol": "76"}])  # its own one stays
+
+
+def test_a_mistake_on_another_host() -> None:
+    """It is told by that host; this one builds nothing on it, and its pods are known all the same."""
+    found = part(group(every={"pool": "10.244.0.0/26"}, vms100={"pods": ["web"]}, vms101={}), "vms100")
+    assert found["problems"] == [] and not any(found["description"].values())
+    assert [pod["address"] for pod in found["pods"]] == ["10.244.0.1"]
+
+
+def test_all_mistakes_at_once() -> None:
+    """Each by the host whose variable it is; a host that is not in the play cannot tell its own."""
+    shared = [{"name": "web", "node": "vms101"}, {"name": "api", "node": "vms9"}, {"name": "Db"}, {"node": "vms100"}]
+    hosts = group(
+        vms100={"pods": shared, "block": "10.244.0.0/26", "mtu": 9000, "rp_filter": 3},
+        vms101={"pods": ["web", "web"], "block": "10.244.0.0/26", "proto": "?", "nat_outgoing": "perhaps"},
+    )
+    assert [len(part(hosts, name)["problems"]) for name in hosts] == [5, 4]
+    outside = {"pod_network_block": "10.9.0.0/26", "underlay_address": "192.168.26.102"}
+    assert part({**hosts, "vms102": outside}, "vms100")["problems"][-1].startswith(
+        "vms102: pod_network_block: '10.9.0.0/26'"
+    )
 
 
 @pytest.mark.parametrize(
