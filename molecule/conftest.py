@@ -67,7 +67,7 @@ class Node:
     def capture(self, netns: str, device: str, wanted: str, meanwhile: str) -> Packet:
         """The first packet on a device that the filter wants, while a command runs. Offloads do not change pings."""
         inside = f"ip netns exec {netns} " if netns else ""
-        script = f"{inside}tcpdump -i {device} -c 1 -n -x -U {shlex.quote(wanted)} 2>/tmp/started & pid=$!; "
+        script = f": >/tmp/started; {inside}tcpdump -i {device} -c 1 -n -x -U {shlex.quote(wanted)} 2>/tmp/started & pid=$!; "
         script += "for i in $(seq 100); do grep -q listening /tmp/started && break; sleep 0.05; done; "
         script += f"{meanwhile} >/dev/null 2>&1; (sleep 5; kill $pid) >/dev/null 2>&1 & wait $pid"
         out = self.sh(f"bash -c {shlex.quote(script)}")
