@@ -177,6 +177,7 @@ class Run:
             for op in first.ops
             if op.key.kind in ("link", "netns") and (op.action == "move" or op.key in have.objects)
         ]
+        torn += [op.key for op in first.ops if op.key.kind == "address" and op.action == "delete"]
         links = [key for key in (*torn, *first.dragged) if key.kind == "link"]
         found = [have.objects[key] for key in links if key in have.objects and key not in self.scope.links]
         seen = [one for one in found if one.key not in have.beyond]

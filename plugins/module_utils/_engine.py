@@ -16,7 +16,7 @@ from . import _guard, _iptables
 from . import _netlink as nl
 from ._apply import ApplyError, Fault, Run, no_fault, probe
 from ._describe import Want, describe
-from ._kinds import LINK_KINDS
+from ._kinds import LINK_KINDS, link, netns, sysctl
 from ._ledger import Busy, Ledger, before_of, locked
 from ._model import MARK_GROUP, Key, Object, Problem
 from ._netns import Namespaces
@@ -110,7 +110,7 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
     pruned = held if options.prune else [key for key in held if key in want.gone]
     scope = Scope([*want.objects, *want.gone, *pruned])
     scope.add(key for key in ledger.all() if key.kind == "chain" and (key.netns, key.ident[0]) in scope.chains)
-    if any(key.kind in ("link", "netns") for key in (*want.gone, *pruned)):
+    if any(key.kind in ("link", "netns", "address") for key in (*want.gone, *pruned)):
         scope.kinds |= DUMPED  # what goes with them has to be known as well: better now than in a second look
     ledger.forget_others(namespaces.inode)
     scope.whole = _going_whole(ledger, options.name, pruned, want) & set(namespaces.known().values())
@@ -190,7 +190,8 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
     and of those that become what they were.
     """
     made, restored = set(), set()
-    for key in sorted(keys, key=lambda key: key.kind != "netns"):  # what is in a namespace that goes, goes with it
+    order = {"netns": 0, "link": 1}  # what is in a namespace or on a link that goes, goes with it
+    for key in sorted(keys, key=lambda key: order.get(key.kind, 2)):
         last, before = ledger.release(name, key)
         if not last or before == {}:
             want.gone.pop(key, None)
@@ -198,7 +199,7 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
             if key in have.objects and _still_ours(have.objects[key]):
                 want.gone[key] = None
                 made.add(key)
-        elif key in have.objects and Key("netns", "", (key.netns,)) not in want.gone:
+        elif key in have.objects and not _goes_along(key, want):
             want.gone.pop(key, None)
             want.objects[key] = Object(key, {option: value for option, value in before.items() if value is not None})
             restored.add(key)
@@ -219,6 +220,12 @@ def _going_whole(ledger: Ledger, name: str, pruned: list[Key], want: Want) -> se
     going = {key for key in (*want.gone, *pruned) if key.kind == "netns"}
     staying = {key.ident[0] for key in pruned if key in going and ledger.last(name, key) != (True, None)}
     return {str(key.ident[0]) for key in going} - staying - {key.netns for key in put}
+
+
+def _goes_along(key: Key, want: Want) -> bool:
+    """Whether an object goes with its namespace or with its interface."""
+    device = sysctl.device(key) if key.kind == "sysctl" else ""
+    return netns.key(key.netns) in want.gone or bool(device and link.key(key.netns, device) in want.gone)
 
 
 def _still_ours(have: Object) -> bool:

@@ -72,10 +72,11 @@ def require_pyroute2(module: Any) -> None:
         interpreter = probe_interpreters_for_module(_INTERPRETERS, "pyroute2")
         if interpreter:
             respawn_module(interpreter)
+    reason = nl.PYROUTE2_IMPORT_ERROR.strip().splitlines()[-1]
     module.fail_json(
         msg=missing_required_lib(
             f"pyroute2 >= {nl.PYROUTE2_MINIMUM}",
-            reason="to talk to the kernel; the role linuxnet.lab.prepare installs it",
+            reason=f"to talk to the kernel (here: {reason}); the role linuxnet.lab.prepare installs it",
         ),
         exception=nl.PYROUTE2_IMPORT_ERROR,
         changed=False,

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import struct
 import sys
@@ -33,7 +34,16 @@ _MESSAGES = ("fibmsg", "ifaddrmsg", "ifinfmsg", "ndmsg", "nsidmsg", "rtmsg")
 
 
 def _message_classes() -> list[Any]:
+    _refuse_old()
     return [getattr(import_module(f"pyroute2.netlink.rtnl.{name}"), name) for name in _MESSAGES]
+
+
+def _refuse_old() -> None:
+    """ImportError for a version that is known to be too old: what it lacks would be met somewhere in a run."""
+    version: str = import_module("pyroute2.config.version").__version__
+    numbers = [int(part) for part in re.findall(r"\d+", version)]  # none where a build says "unknown"
+    if numbers and numbers < [int(part) for part in PYROUTE2_MINIMUM.split(".")]:
+        raise ImportError(f"pyroute2 {version} is too old")
 
 
 def _message_classes_alone() -> list[Any]:

@@ -9,6 +9,7 @@ Only what the user stated is compared: an option that is left out means "leave i
 
 from __future__ import annotations
 
+import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
@@ -21,6 +22,8 @@ from ._snapshot import Have, devices_of
 FALLBACKS = (ipip.FALLBACK, "gre0", "gretap0", "erspan0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0")
 _CONFIG_ORDER = {"sysctl": 2, "address": 4, "route": 5, "rule": 7, "neighbor": 8, "fdb": 9}
 _REMOVAL_ORDER = {"route": 0, "neighbor": 1, "fdb": 2, "address": 3}
+# What a new link is, mostly; where it is not, the next look tells.
+_FRESH = {"arp": True, "multicast": True, "addrgenmode": "eui64", "up": False, "promisc": False, "allmulticast": False}
 _OVERHEAD = {"vxlan": (50, 70), "ipip": (20, 20)}  # over an IPv4 and over an IPv6 underlay
 
 
@@ -96,6 +99,7 @@ class _Planner:
         self.along: dict[Key, list[Object]] = defaultdict(list)  # links that go with a namespace, without an op
         self.refused: set[Key] = set()
         self.kept: dict[Key, set[str]] = {}  # options of a link that is made anew that nobody stated
+        self.affected: dict[Key, None] = {}  # what the kernel may flush as a side effect
         self.moved: set[Key] = set()  # rules that come again behind others of their priority
         self.movers: dict[Key, str] = {}  # links that come from another namespace
         self.ops: list[tuple[tuple[Any, ...], Op]] = []
@@ -108,6 +112,7 @@ class _Planner:
         self._find_movers()
         self._doom_gone()
         self._doom_recreated()
+        self._settle_movers()
         self._drag()
         self._put_back()
         for key in self.gone:
@@ -117,7 +122,8 @@ class _Planner:
         self._links()
         self._rest()
         self.ops.sort(key=lambda pair: pair[0])
-        return Plan([op for _order, op in self.ops], self.problems, {**self.dragged, **self._released()}, self.want)
+        dragged = {**self.dragged, **self.affected, **self._released()}
+        return Plan([op for _order, op in self.ops], self.problems, dragged, self.want)
 
     def _released(self) -> dict[Key, None]:
         """Links that lose their master, because it goes or is created anew."""
@@ -303,6 +309,23 @@ class _Planner:
                 self._keep(one, have)
                 self.doomed[key] = None
 
+    def _settle_movers(self) -> None:
+        """What would have to be created anew anyway does not move, nor does a veth's end whose other end goes."""
+        for key, source in list(self.movers.items()):
+            one, have = self.want[key], self.have.objects[link.key(source, key.ident[0])]
+            reasons = self._reasons(one, have)
+            if reasons and not self.rules.recreate:
+                self._problem(key, f"{'; '.join(reasons)}; {self._advice()}")
+            elif reasons and not self._owned(have):
+                self._problem(key, "was not made by linuxnet.lab; say adopt: true to take it over")
+            elif reasons:
+                one.fields.setdefault("kind", have.fields["kind"])
+                self._keep(one, have)
+                self.doomed[have.key] = None
+            peer = have.fields.get("peer")
+            if reasons or (peer and link.key(*peer) in self.doomed):
+                del self.movers[key]
+
     def _check_missing_veth(self, one: Object) -> None:
         """One end is missing, the other end is there with another peer."""
         peer = one.fields.get("peer")
@@ -323,11 +346,17 @@ class _Planner:
         """A link that is created anew keeps what it had and nobody stated."""
         table = link.table(one.fields["kind"])
         same_kind = one.fields["kind"] == have.fields["kind"]
+        master = one.fields.get("master", have.fields.get("master"))
+        master = master if master and self._there(link.key(one.key.netns, master)) else ""
         for option, value in have.fields.items():
             if option in table and option not in one.fields and (same_kind or option in link.GENERIC):
+                if option == "mtu" and one.fields.get("dev", have.fields.get("dev")) != have.fields.get("dev"):
+                    continue  # it follows from the lower device, which is another one
                 if option == "peer" and value not in (None, one.fields.get("peer")):
                     continue
-                if value not in (None, "") and not (option.startswith("port.") and not have.fields.get("master")):
+                if option in ("master", "dev") and value and not self._there(link.key(one.key.netns, value)):
+                    continue
+                if value not in (None, "") and (master or not option.startswith("port.")):
                     one.fields[option] = value
                     self.kept.setdefault(one.key, set()).add(option)
         one.fields["group"] = MARK_GROUP
@@ -415,6 +444,10 @@ class _Planner:
             if have is None:
                 continue
             self.dragged.update(dict.fromkeys(self.have.hanging(key.netns, key.ident[0])))
+            if have.fields["kind"] == "bridge":
+                for port in self.have.links(key.netns):
+                    if port.fields.get("master") == key.ident[0]:
+                        self._drag_entries(port.key)
             along = [upper.key for upper in self.uppers[key.netns] if link.stands_on(upper, have)]
             if have.fields.get("peer"):
                 along.append(link.key(*have.fields["peer"]))
@@ -422,6 +455,12 @@ class _Planner:
                 if other in self.have.objects and other not in self.dragged and other not in self.doomed:
                     self.dragged[other] = None
                     pending.append(other)
+
+    def _drag_entries(self, port: Key) -> None:
+        """A bridge's entries for a port go when the port leaves it."""
+        for key in self.have.hanging(port.netns, port.ident[0]):
+            if key.kind == "fdb" and key.ident[3] == "master":
+                self.dragged[key] = None
 
     def _put_back(self) -> None:
         """What hung on a link that is created anew, and nobody stated, is put back as it was."""
@@ -445,20 +484,26 @@ class _Planner:
                         self._keep(self.want[key], have)
                     elif have.fields["kind"] in link.known_kinds():
                         self.want[key] = Object(key, _creatable(have))
+                        self.kept[key] = set(self.want[key].fields)
                     else:
                         self._problem(
                             key, f"would go with what is created anew, and a {have.fields['kind']} cannot be put back"
                         )
                 elif have.fields.get("master") and link.key(key.netns, have.fields["master"]) in recreated:
-                    stated = self.want.setdefault(key, Object(key, {}))
-                    stated.fields.setdefault("master", have.fields["master"])
-                    self.have.objects[key] = Object(key, {**have.fields, "master": ""})
-                    ports = {option: value for option, value in have.fields.items() if option.startswith("port.")}
-                    for option, value in ports.items():
-                        stated.fields.setdefault(option, value)
-                        self.have.objects[key].fields.pop(option)
+                    self._put_port_back(key, have)
             elif key in returning and key not in self.want and not _automatic(have) and not self._default_remote(have):
                 self.want[key] = have
+
+    def _put_port_back(self, key: Key, have: Object) -> None:
+        """A port of a bridge that is created anew: stated options come at once, the others with the next look."""
+        stated = self.want.setdefault(key, Object(key, {}))
+        stated.fields.setdefault("master", have.fields["master"])
+        said = {option for option in stated.fields if option.startswith("port.")}
+        left = {option: value for option, value in have.fields.items() if option not in said}
+        self.have.objects[key] = Object(key, {**left, "master": ""})
+        for option, value in have.fields.items():
+            if option.startswith("port."):
+                stated.fields.setdefault(option, value)
 
     def _replaced_peer(self, key: Key) -> bool:
         """Whether a veth's end goes for good: the other end is made anew with another peer."""
@@ -506,8 +551,41 @@ class _Planner:
         if key.kind == "rule":
             self._remove_rule(have)
             return
+        if key.kind == "address":
+            self._flush_with(have)
         phase = (5, key.netns, 1) if key.kind == "chain" else (2, key.netns, _REMOVAL_ORDER[key.kind])
         self._add((*phase, key.ident), Op("delete", key, {}, have.fields))
+
+    def _flush_with(self, have: Object) -> None:
+        """An IPv4 address takes the secondary ones of its subnet along, the last one routes and neighbours as well."""
+        where, (device, local, _peer) = have.key.netns, have.key.ident
+        if ":" in local:
+            return
+        hanging = self.have.hanging(where, device)
+        staying = [
+            key
+            for key in hanging
+            if key.kind == "address" and ":" not in key.ident[1] and key not in self.gone and key != have.key
+        ]
+        network = ipaddress.ip_interface(local).network
+        same = [key for key in staying if ipaddress.ip_interface(key.ident[1]).network == network]
+        self._flush(same, lasting=True)
+        if same or not staying:
+            source = local.split("/")[0]
+            along = [key for key in hanging if key.kind in ("route", "neighbor")]
+            self._flush(
+                [key for key in along if self.have.objects[key].fields.get("src") != source], lasting=bool(same)
+            )
+
+    def _flush(self, keys: Iterable[Key], lasting: bool) -> None:
+        """Note what may be gone afterwards: for the way back, and where it shall last for the next look."""
+        for key in keys:
+            have = self.have.objects[key]
+            if key in self.gone or _automatic(have):
+                continue
+            self.affected[key] = None
+            if lasting:
+                self.want.setdefault(key, have)
 
     def _remove_rule(self, have: Object) -> None:
         """The new ones are there before. One that says more, and that the request would meet first, comes again."""
@@ -596,9 +674,7 @@ class _Planner:
             {o: v for o, v in one.fields.items() if o != "move_from" and v != "" and not o.startswith("conf.")},
         )
         module = LINK_KINDS[fields["kind"]]
-        if getattr(module, "BARE_PUT_BACK", False):
-            later_on = self.kept.get(key, set()) if self.rules.checked else set(module.FIELDS)
-            fields = {o: v for o, v in fields.items() if not (o in module.FIELDS and o in later_on)}
+        fields = self._bare(key, fields, module.FIELDS if getattr(module, "BARE_PUT_BACK", False) else {})
         also: tuple[Object, ...] = ()
         later: list[tuple[Key, dict[str, Any]]] = []
         if fields["kind"] == "veth":
@@ -612,12 +688,12 @@ class _Planner:
                 for o, v in other.fields.items()
                 if o not in ("kind", "peer", "move_from") and v != "" and "conf." not in o
             }
+            rest = self._bare(other.key, rest, {})
             at_once = {o: v for o, v in rest.items() if o in link.PEER_AT_CREATION}
-            fresh = {"arp": True, "multicast": True, "addrgenmode": "eui64"}
             afterwards = {
                 o: v
                 for o, v in rest.items()
-                if o not in link.PEER_AT_CREATION and v != fresh.get(o, link.table("veth")[o].unset)
+                if o not in link.PEER_AT_CREATION and v != _FRESH.get(o, link.table("veth")[o].unset)
             }
             if afterwards.pop("up", False):
                 later.append((other.key, {"up": True}))
@@ -630,6 +706,18 @@ class _Planner:
         self._add((3, self._depth(one), position), Op("create", key, fields, {}, also))
         for late, up in later:
             self._stage(position, late, 3, Op("change", late, up, {"kind": fields["kind"]}))
+
+    def _bare(self, key: Key, fields: dict[str, Any], own: Mapping[str, Field]) -> dict[str, Any]:
+        """Without what is only put back, of a bridge and of a port: that is for the next look, which tells what differs.
+
+        A kernel that lacks a feature shows its option, but refuses even the value that it shows.
+        """
+        kept = self.kept.get(key, set()) if self.rules.checked else set(fields)
+        return {
+            option: value
+            for option, value in fields.items()
+            if option not in kept or not (option in own or option.startswith("port.") or _FRESH.get(option) == value)
+        }
 
     def _depth(self, one: Object, seen: tuple[Key, ...] = ()) -> int:
         """How many wanted links must be there before: lower before upper, bridge before port."""
@@ -657,6 +745,14 @@ class _Planner:
             return
         if adopted and have.fields["kind"] and one.key.ident[0] not in FALLBACKS:
             changed["group"] = MARK_GROUP
+        if "master" in changed and have.fields.get("master"):
+            self._drag_entries(one.key)
+        hanging = self.have.hanging(one.key.netns, one.key.ident[0]) if {"address", "up", "mtu"} & set(changed) else []
+        if "address" in changed:  # neigh_changeaddr takes permanent entries along
+            self._flush([key for key in hanging if key.kind == "neighbor"], lasting=True)
+        no_six = changed.get("mtu", 1280) < 1280 <= have.fields.get("mtu", 0)  # IPv6 leaves such a link
+        if changed.get("up") is False or no_six:
+            self._flush([key for key in hanging if key.kind in ("address", "route", "neighbor")], lasting=False)
         up = {"up": changed.pop("up")} if changed.get("up") else {}
         master = {o: changed.pop(o) for o in list(changed) if o == "master" or o.startswith("port.")}
         for stage, fields in ((0, changed), (1, master), (3, up)):
@@ -698,6 +794,8 @@ class _Planner:
         """The ops for an object that is configuration: an address, a route, a parameter, ..."""
         key = one.key
         if self._missing(key):
+            if key.kind == "address" and not self.rules.checked:
+                self._put_behind(key)
             return [Op("create", key, one.fields)]
         have = self.have.objects[key]
         table = table_of(one)
@@ -724,6 +822,19 @@ class _Planner:
         if self.rules.checked and self.rules.adopt and key.kind in ("route", "address") and "proto" not in one.fields:
             changed["proto"] = MARK_PROTO
         return [Op("change", key, changed, have.fields)]
+
+    def _put_behind(self, primary: Key) -> None:
+        """On the way back, what was a secondary address of the subnet comes again, behind the primary one."""
+        order = list(self.want)
+        network = ipaddress.ip_interface(primary.ident[1]).network
+        for key in self.have.hanging(primary.netns, primary.ident[0]):
+            later = key in self.want and key not in self.moved and order.index(key) > order.index(primary)
+            if later and key.kind == "address" and ipaddress.ip_interface(key.ident[1]).network == network:
+                self.moved.add(key)
+                self._add(
+                    (2, key.netns, _REMOVAL_ORDER["address"], key.ident), Op("delete", key, {}, self.want[key].fields)
+                )
+                self._stage(order.index(key), key, _CONFIG_ORDER["address"], Op("create", key, self.want[key].fields))
 
 
 def _same_proto(one: Object, have: Object) -> bool:
@@ -765,7 +876,8 @@ def restoration(before: Have, touched: Iterable[Key]) -> tuple[dict[Key, Object]
     """want and gone that lead back: the planner's own input, made of an earlier have."""
     want: dict[Key, Object] = {}
     gone: dict[Key, None] = {}
-    for key in touched:
+    position = {key: number for number, key in enumerate(before.objects)}  # a primary address before secondary ones
+    for key in sorted(touched, key=lambda key: position.get(key, -1)):
         have = before.objects.get(key)
         if have is None:
             gone[key] = None

@@ -35,6 +35,7 @@ options:
   nud:
     description:
       - The state of the entry. Without it V(permanent).
+      - The kernel drops an entry that is V(noarp) when its interface loses the carrier.
     type: str
     choices: [permanent, noarp]
   router:

@@ -17,12 +17,27 @@ ROOT = Path(__file__).parents[2]
 VERSIONS = ["0.7.2", "0.7.12", "0.8.1", "0.9.1", "0.9.5"]  # and the newest, which the venv has
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_engine_with_pyroute2(version: str) -> None:
+def installed(version: str) -> Path:
+    """The folder of a version."""
     folder = ROOT / ".venv-matrix" / version
     if not (folder / "pyroute2").is_dir():
         pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-compile", "--target", folder]
         subprocess.run([*pip, f"pyroute2=={version}"], check=True, capture_output=True)
+    return folder
+
+
+def test_a_version_that_is_too_old_says_so() -> None:
+    asked = "from ansible_collections.linuxnet.lab.plugins.module_utils import _netlink as n; print(n.PYROUTE2_IMPORT_ERROR)"
+    said = subprocess.run(
+        [sys.executable, "-B", "-c", asked], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(installed("0.5.19"))},
+    ).stdout  # fmt: skip
+    assert said.strip().endswith("pyroute2 0.5.19 is too old")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_engine_with_pyroute2(version: str) -> None:
+    folder = installed(version)
     done = subprocess.run(
         [sys.executable, "-B", "-m", "pytest", "-q", "--tb=short", "--color=no", "tests/integration/engine"],
         cwd=ROOT, capture_output=True, text=True, check=False,

@@ -10,6 +10,7 @@ A veth is created, and goes, as a pair: such an op carries the other end in `als
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -199,7 +200,7 @@ def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Ob
     """One link as the kernel shows it. A veth's peer is filled in by the snapshot, which knows all namespaces."""
     info = message.get("IFLA_LINKINFO", {})
     kind = info.get("IFLA_INFO_KIND", "")
-    fields: dict[str, Any] = {"kind": kind}
+    fields: dict[str, Any] = {"kind": kind, "alias": ""}
     for option, field in ATTRIBUTES.items():
         if field.nla in message:
             fields[option] = message[field.nla]
@@ -410,7 +411,7 @@ def _set_commands(netns: str, name: str, fields: Mapping[str, Any], kind: str) -
     if own:
         found.append(command("ip", netns, "link set dev", name, "type", kind, *own))
     if "alias" in fields:
-        found.append(command("ip", netns, "link set dev", name, "alias", f"'{fields['alias']}'"))
+        found.append(command("ip", netns, "link set dev", name, "alias", shlex.quote(fields["alias"])))
     if "master" in fields:
         found.append(
             command(

@@ -6,22 +6,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from .support import kernel_has
 
-NAMESPACES = ["", "red", "green"]
+NAMESPACES = ["red", "green"]
+SECTIONS = ("namespaces", "links", "addresses", "routes", "rules", "neighbors", "fdb", "sysctls", "chains")
 Description = dict[str, list[Any]]
+Options = dict[str, Any]
 
 MTU = st.sampled_from([1280, 1400, 1500])
 MAC = st.sampled_from(["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"])
+NOWHERE = st.sampled_from(["blackhole", "unreachable", "prohibit"])
+NEXTHOP = st.fixed_dictionaries({"weight": st.sampled_from([1, 2, 3])})
 
 
-def optional(**options: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+def optional(**options: st.SearchStrategy[Any]) -> st.SearchStrategy[Options]:
     """Some of these options."""
     return st.fixed_dictionaries({}, optional=options)
+
+
+def some(*values: Any) -> st.SearchStrategy[list[Any]]:
+    """Some of these values, in any order."""
+    return st.lists(st.sampled_from(values), unique=True)
 
 
 BRIDGE = optional(
@@ -31,133 +41,224 @@ BRIDGE = optional(
     ageing_time=st.sampled_from([30000, 12345]),
     forward_delay=st.sampled_from([1500, 501]),
     mcast_snooping=st.booleans(),
+    mcast_query_interval=st.sampled_from([12500, 6000]),
     priority=st.sampled_from([32768, 4096]),
+    group_fwd_mask=st.sampled_from([0, 8]),
+    no_linklocal_learn=st.booleans(),
 )
-END = optional(up=st.just(True), address=MAC, mtu=MTU)
-PORT = st.one_of(st.none(), optional(hairpin=st.booleans(), isolated=st.booleans(), cost=st.sampled_from([2, 100])))
+END = optional(
+    up=st.just(True), address=MAC, mtu=MTU, txqueuelen=st.sampled_from([1000, 500]), numtxqueues=st.sampled_from([1, 4]),
+    alias=st.sampled_from(["", "the lab's"]), addrgenmode=st.sampled_from(["eui64", "none"]), arp=st.booleans(),
+    promisc=st.booleans(), multicast=st.booleans(),
+)  # fmt: skip
+PORT = st.one_of(
+    st.none(),
+    optional(
+        hairpin=st.booleans(), isolated=st.booleans(), cost=st.sampled_from([2, 100]), learning=st.booleans(),
+        neigh_suppress=st.booleans(), mcast_router=st.sampled_from([0, 2]),
+    ),
+)  # fmt: skip
 VXLAN = optional(
     up=st.booleans(),
     mtu=st.sampled_from([1280, 1400]),
     learning=st.booleans(),
     ageing=st.sampled_from([300, 60]),
-    ttl=st.sampled_from([0, 7]),
+    ttl=st.sampled_from([0, 7, "inherit"]),
+    tos=st.sampled_from([0, "inherit"]),
+    df=st.sampled_from(["unset", "set"]),
     l2miss=st.booleans(),
-    remote=st.sampled_from(["192.0.2.9", "192.0.2.8"]),
+    udpcsum=st.booleans(),
+    gbp=st.booleans(),
+    srcport=st.sampled_from(["40000 50000"]),
 )
 IPIP = optional(
     up=st.booleans(),
     ttl=st.sampled_from([0, 33]),
-    pmtudisc=st.booleans(),
+    tos=st.sampled_from([0, "inherit"]),
+    pmtudisc=st.just(True),
+    mtu=st.sampled_from([1280, 1400]),
+    fwmark=st.sampled_from([0, 7]),
     local=st.sampled_from(["192.0.2.1", "192.0.2.2"]),
 )
+RULE = optional(
+    iif=st.sampled_from(["v0", "lo"]), fwmark=st.sampled_from([1, 2]), ipproto=st.sampled_from(["tcp", 17]),
+    dport=st.sampled_from([80, "80-90"]), **{"not": st.just(True)},
+)  # fmt: skip
+CHAIN_RULES = some("-s 10.0.0.0/8 -j RETURN", "-d 192.0.2.1 -p tcp --dport 80 -j ACCEPT", "-o v0 -j MASQUERADE")
+
+
+class End(NamedTuple):
+    """An end of a veth, with a number that makes its addresses its own."""
+
+    number: int
+    netns: str
+    name: str
+    up: bool
+    carrier: bool
+    master: str
+
+    @property
+    def place(self) -> Options:
+        """The options that say which link it is."""
+        return {"netns": self.netns, "dev": self.name}
 
 
 @st.composite
 def descriptions(draw: Any) -> Description:
     """A network that the kernel can have."""
-    spaces = draw(st.lists(st.sampled_from(NAMESPACES[1:]), unique=True))
+    spaces = draw(some(*NAMESPACES))
     places = ["", *spaces]
-    found: Description = {
-        "namespaces": spaces, "links": [], "addresses": [], "routes": [], "neighbors": [], "fdb": [], "sysctls": [],
-    }  # fmt: skip
-    bridges = draw(st.lists(st.sampled_from(["br0", "br1"]), unique=True))
+    found: Description = {section: [] for section in SECTIONS}
+    found["namespaces"] = spaces
+    bridges = draw(some("br0", "br1"))
     for name in bridges:
         found["links"].append({"name": name, "kind": "bridge", **draw(BRIDGE)})
-    ends: list[tuple[str, str, bool]] = []
-    for number in draw(st.lists(st.sampled_from([0, 1, 2]), unique=True)):
-        near = {"name": f"v{number}", "kind": "veth", "netns": "", **draw(END)}
-        peer = {"name": f"p{number}", "netns": draw(st.sampled_from(places)), **draw(END)}
-        if bridges and draw(st.booleans()):
-            near["master"] = draw(st.sampled_from(bridges))
-            near["port"] = draw(PORT)
-        if draw(st.booleans()) and spaces:
-            near["netns"] = draw(st.sampled_from(spaces))
-            near.pop("master", None)
-            near.pop("port", None)
-        found["links"].append({**near, "peer": peer})
-        ends.append((near["netns"], near["name"], bool(near.get("up"))))
-        ends.append((peer["netns"], peer["name"], bool(peer.get("up"))))
-    up_ends = []
-    for number, (place, name, up) in enumerate(ends):
-        if draw(st.booleans()):
-            found["addresses"].append(
-                {"netns": place, "dev": name, "address": f"10.{number}.0.{draw(st.sampled_from([1, 2]))}/24"}
-            )
-            if up:
-                up_ends.append((number, place, name))
-        if draw(st.booleans()) and up:
-            found["addresses"].append(
-                {"netns": place, "dev": name, "address": f"2001:db8:{number}::1/64", "nodad": True}
-            )
-    for number, place, name in up_ends:
-        if draw(st.booleans()):
-            _route(draw, found, number, place, name)
-        if draw(st.booleans()):
-            found["neighbors"].append({"netns": place, "dev": name, "dst": f"10.{number}.0.77", "lladdr": draw(MAC)})
-        if draw(st.booleans()):
-            found["neighbors"].append({"netns": place, "dev": name, "dst": f"10.{number}.0.78", "proxy": True})
-    if draw(st.booleans()):
-        where = draw(st.sampled_from(places))
-        found["links"].append(
-            {
-                "name": "vx0",
-                "kind": "vxlan",
-                "netns": where,
-                "id": draw(st.sampled_from([42, 43])),
-                "dstport": 4789,
-                **draw(VXLAN),
-            }
-        )
-        for last in draw(st.lists(st.sampled_from([51, 52]), unique=True)):
-            found["fdb"].append({"netns": where, "dev": "vx0", "mac": "00:00:00:00:00:00", "dst": f"192.0.2.{last}"})
-        if draw(st.booleans()):
-            found["fdb"].append(
-                {
-                    "netns": where,
-                    "dev": "vx0",
-                    "mac": "02:00:00:00:00:0a",
-                    "dst": draw(st.sampled_from(["192.0.2.51", "192.0.2.52"])),
-                }
-            )
+    ends = _veths(draw, found, spaces, bridges)
+    addressed = [end for end in ends if _addresses(draw, found, end)]
+    for end in addressed:
+        _routes(draw, found, end)
+        _neighbors(draw, found, end)
+    _vxlans(draw, found, places, bridges, ends)
     if kernel_has_ipip() and draw(st.booleans()):
         where = draw(st.sampled_from(places))
         found["links"].append({"name": "tun1", "kind": "ipip", "netns": where, "remote": "192.0.2.7", **draw(IPIP)})
     for place in places:
-        if draw(st.booleans()):
-            found["routes"].append(
-                {
-                    "netns": place,
-                    "dst": "198.51.100.0/24",
-                    "type": draw(st.sampled_from(["blackhole", "unreachable", "prohibit"])),
-                }
-            )
-        if draw(st.booleans()):
-            found["sysctls"].append(
-                {"netns": place, "name": "net.ipv4.ip_forward", "value": draw(st.sampled_from([0, 1]))}
-            )
+        _of_a_namespace(draw, found, place)
     return found
 
 
-def _route(draw: Any, found: Description, number: int, place: str, name: str) -> None:
-    route: dict[str, Any] = {"netns": place, "dst": f"10.1{number}.0.0/16", "via": f"10.{number}.0.9"}
-    route.update(
-        draw(
-            optional(
-                dev=st.just(name), mtu=st.sampled_from([1300, 1200]), table=st.just(100), metric=st.sampled_from([5, 6]),
-                onlink=st.just(True), proto=st.sampled_from(["bird", "static"]),
-            )
-        )
+def _veths(draw: Any, found: Description, spaces: list[str], bridges: list[str]) -> list[End]:
+    """Pairs whose ends are in any two namespaces; one of the host's may be a port of a bridge."""
+    ends: list[End] = []
+    for number in draw(some(0, 1, 2)):
+        near = {"name": f"v{number}", "kind": "veth", "netns": "", **draw(END)}
+        peer = {"name": f"p{number}", "netns": draw(st.sampled_from(["", *spaces])), **draw(END)}
+        if bridges and draw(st.booleans()):
+            near.update(master=draw(st.sampled_from(bridges)), port=draw(PORT))
+        elif spaces and draw(st.booleans()):
+            near["netns"] = draw(st.sampled_from(spaces))
+        found["links"].append({**near, "peer": peer})
+        for one in (near, peer):
+            carrier = bool(near.get("up") and peer.get("up"))
+            end = End(len(ends), one["netns"], one["name"], bool(one.get("up")), carrier, one.get("master", ""))
+            ends.append(end)
+            if end.master and draw(st.booleans()):
+                entry = {"mac": f"02:00:00:00:01:{end.number:02x}", "which": "master", "entry_state": "static"}
+                found["fdb"].append({**end.place, **entry})
+            if draw(st.booleans()):
+                name = f"net/ipv4/conf/{end.name}/{draw(st.sampled_from(['rp_filter', 'proxy_arp']))}"
+                found["sysctls"].append({"netns": end.netns, "name": name, "value": draw(st.sampled_from([0, 1]))})
+    return ends
+
+
+def _addresses(draw: Any, found: Description, end: End) -> bool:
+    """Addresses of all sorts; whether the end is up and has one of each family, so that there can be routes."""
+    n = end.number
+    kinds = draw(some("four", "six", "peer", "passing"))
+    if "four" in kinds:
+        more = draw(optional(label=st.just(f"{end.name}:lab"), metric=st.sampled_from([5]), scope=st.just("link")))
+        found["addresses"].append({**end.place, "address": f"10.{n}.0.{draw(st.sampled_from([1, 2]))}/24", **more})
+    if "peer" in kinds:
+        found["addresses"].append({**end.place, "address": f"10.9{n}.0.1/32", "peer": f"10.9{n}.0.2"})
+    if "six" in kinds and end.up:
+        more = draw(optional(noprefixroute=st.just(False), preferred_lft=st.sampled_from([0, 900])))
+        more = {"valid_lft": 1800, **more} if "preferred_lft" in more else more
+        found["addresses"].append({**end.place, "address": f"2001:db8:{n}::1/64", "nodad": True, **more})
+    if "passing" in kinds:
+        life = {"valid_lft": draw(st.sampled_from([3600, 7200])), "preferred_lft": 1800}
+        found["addresses"].append({**end.place, "address": f"10.8{n}.0.1/24", **life})
+    return end.up and {"four", "six"} <= set(kinds)
+
+
+def _routes(draw: Any, found: Description, end: End) -> None:
+    """Through a gateway, straight, and over several next hops, in both families."""
+    n = end.number
+    sorts = draw(some("via", "straight", "several", "six", "several six", "six over four"))
+    more = optional(
+        dev=st.just(end.name), mtu=st.sampled_from([1300, 1200]), table=st.just(100), metric=st.sampled_from([5, 6]),
+        proto=st.sampled_from(["bird", "static"]), advmss=st.just(1200),
     )  # fmt: skip
-    if "onlink" in route:
-        route["dev"] = name
-    found["routes"].append(route)
+    if "via" in sorts:
+        route = {"dst": f"10.1{n}.0.0/16", "via": f"10.{n}.0.9", **draw(more)}
+        if draw(st.booleans()):
+            route.update(dev=end.name, onlink=True)
+        found["routes"].append({"netns": end.netns, **route})
+    if "straight" in sorts:
+        found["routes"].append(
+            {**end.place, "dst": f"10.2{n}.0.0/16", "scope": draw(st.sampled_from(["link", "host"]))}
+        )
+    if "several" in sorts:
+        hops = [{"via": f"10.{n}.0.{last}", **draw(NEXTHOP)} for last in (8, 9)]
+        found["routes"].append({"netns": end.netns, "dst": f"10.3{n}.0.0/16", "nexthops": hops})
+    if "six" in sorts:
+        route = {"dst": f"2001:db8:1{n}::/48", "via": f"2001:db8:{n}::9", **draw(more)}
+        found["routes"].append({"netns": end.netns, **route, **draw(optional(pref=st.sampled_from(["low", "high"])))})
+    if "several six" in sorts:
+        hops = [{"via": f"2001:db8:{n}::{last}", **draw(NEXTHOP)} for last in (8, 9)]
+        found["routes"].append({"netns": end.netns, "dst": f"2001:db8:3{n}::/48", "nexthops": hops})
+    if "six over four" in sorts:
+        found["routes"].append({**end.place, "dst": f"10.4{n}.0.0/16", "via": f"2001:db8:{n}::9", "onlink": True})
 
 
-_ipip: list[bool] = []
+def _neighbors(draw: Any, found: Description, end: End) -> None:
+    """Permanent ones, noarp ones and proxy entries, in both families."""
+    n = end.number
+    # a noarp entry goes when the carrier does (neigh_carrier_down), and the kernel does that in the background
+    for sort in draw(some("four", "six", "proxy", "proxy six", *(["noarp"] if end.carrier else []))):
+        entry: Options = {
+            "four": {"dst": f"10.{n}.0.77", "lladdr": draw(MAC)},
+            "six": {"dst": f"2001:db8:{n}::77", "lladdr": draw(MAC), **draw(optional(router=st.booleans()))},
+            "noarp": {"dst": f"10.{n}.0.76", "lladdr": draw(MAC), "nud": "noarp"},
+            "proxy": {"dst": f"10.{n}.0.78", "proxy": True},
+            "proxy six": {"dst": f"2001:db8:{n}::78", "proxy": True},
+        }[sort]
+        found["neighbors"].append({**end.place, **entry})
 
 
+def _vxlans(draw: Any, found: Description, places: list[str], bridges: list[str], ends: list[End]) -> None:
+    """One over IPv4, with its flooding entries and perhaps on a device or in a bridge; one over IPv6."""
+    for name, at, far in (("vx0", "192.0.2.", "192.0.2.9"), ("vx1", "2001:db8:ff::", "2001:db8:ff::9")):
+        if not draw(st.booleans()):
+            continue
+        vxlan = {"name": name, "kind": "vxlan", "netns": draw(st.sampled_from(places)), **draw(VXLAN)}
+        vxlan.update(id=draw(st.sampled_from([42, 43])), dstport=4789 if name == "vx0" else 4790)
+        vxlan.update(draw(optional(remote=st.sampled_from([far, f"{at}8"]))))
+        if name == "vx1":
+            vxlan.setdefault("remote", far)  # what tells the family
+        lower = [end.name for end in ends if end.netns == vxlan["netns"] and end.up]
+        if lower and draw(st.booleans()):
+            vxlan["dev"] = draw(st.sampled_from(lower))
+            vxlan.pop("mtu", None)
+        if bridges and not vxlan["netns"] and draw(st.booleans()):
+            vxlan["master"] = draw(st.sampled_from(bridges))
+        found["links"].append(vxlan)
+        where = {"netns": vxlan["netns"], "dev": name}
+        for last in draw(some("51", "52")):
+            found["fdb"].append({**where, "mac": "00:00:00:00:00:00", "dst": f"{at}{last}"})
+        if draw(st.booleans()):
+            more = draw(optional(vni=st.just(99), port=st.just(8472)))
+            found["fdb"].append(
+                {**where, "mac": "02:00:00:00:00:0a", "dst": f"{at}{draw(st.sampled_from(['51', '52']))}", **more}
+            )
+
+
+def _of_a_namespace(draw: Any, found: Description, place: str) -> None:
+    """What hangs on no link: routes that lead nowhere, rules, parameters, chains."""
+    where = {"netns": place}
+    for dst in draw(some("198.51.100.0/24", "2001:db8:dead::/48")):
+        found["routes"].append({**where, "dst": dst, "type": draw(NOWHERE)})
+    for priority in draw(some(100, 101)):
+        source = draw(st.sampled_from(["10.0.0.0/8", "10.0.0.0/9", "2001:db8::/32"]))
+        outcome = draw(st.sampled_from([{"table": 100}, {"table": "main"}, {"action": "prohibit"}, {"goto": 200}]))
+        found["rules"].append({**where, "priority": priority, "from": source, **outcome, **draw(RULE)})
+    if draw(st.booleans()):
+        found["sysctls"].append({**where, "name": "net.ipv4.ip_forward", "value": draw(st.sampled_from([0, 1]))})
+    for name in draw(some("LINUXNET-A", "LINUXNET-B")):
+        jumps = draw(st.sampled_from([[], [{"from": "POSTROUTING", "at": "first"}]]))
+        found["chains"].append({**where, "name": name, "table": "nat", "rules": draw(CHAIN_RULES), "jumps": jumps})
+
+
+@functools.cache
 def kernel_has_ipip() -> bool:
     """Asked once."""
-    if not _ipip:
-        _ipip.append(kernel_has("ipip"))
-    return _ipip[0]
+    return kernel_has("ipip")

@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,15 @@ def _call(result: int) -> None:
     if result:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def _back(descriptor: int, kind: int) -> None:
+    """A mount namespace is entered by a process with one thread only; one that has been joined may not be gone yet."""
+    for _attempt in range(100):
+        if not _libc.setns(descriptor, kind):
+            return
+        time.sleep(0.02)
+    _call(_libc.setns(descriptor, kind))
 
 
 def sh(*command: str, check: bool = True) -> str:
@@ -49,7 +59,7 @@ def own_network() -> Iterator[None]:
         yield
     finally:
         for descriptor, kind in zip(before, (CLONE_NEWNET, CLONE_NEWNS)):
-            _call(_libc.setns(descriptor, kind))
+            _back(descriptor, kind)
             os.close(descriptor)
         os.chdir(folder)  # entering a mount namespace goes to its root
 
@@ -69,7 +79,7 @@ _TRANSIENT = {
     "confirmed", "updated", "probes", "refcnt", "port_id", "port_no", "designated_port", "designated_bridge",
     "designated_root", "designated_cost", "hold_timer", "message_age_timer", "forward_delay_timer",
     "topology_change_ack", "config_pending", "state_change", "root_port", "root_path_cost", "topology_change",
-    "topology_change_detected", "cacheinfo", "uid", "linkdown", "optimistic",
+    "topology_change_detected", "cacheinfo", "uid", "linkdown", "optimistic", "expires",
 }  # fmt: skip
 
 
@@ -84,6 +94,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return sorted((_plain(inner) for inner in value), key=lambda inner: json.dumps(inner, sort_keys=True))
     return value
+
+
+# What iproute2 does not know: parameters, and the chains and rules of iptables (a table that is empty is as good as none).
+_OTHER = """
+cd /proc/sys/net/ipv4 && grep -H . ip_forward conf/*/rp_filter conf/*/proxy_arp conf/*/forwarding
+{ iptables-save; ip6tables-save; } | grep -e ^-A -e '^:[^ ]* -' || :
+"""
 
 
 def _json(*command: str) -> Any:
@@ -115,7 +132,7 @@ def state(with_ifindex: bool = False) -> dict[str, Any]:
             "fdb": _plain(
                 [e for e in _json("bridge", "-j", *where, "fdb") if e.get("dst") or e.get("state") == "static"]
             ),
-            "forwarding": sh(*(["ip", "netns", "exec", name] if name else []), "cat", "/proc/sys/net/ipv4/ip_forward").strip(),
+            "other": _plain(sh(*(["ip", "netns", "exec", name] if name else []), "sh", "-c", _OTHER).splitlines()),
         }  # fmt: skip
         if with_ifindex:
             found[name]["ifindex"] = {link["ifname"]: link["ifindex"] for link in links}

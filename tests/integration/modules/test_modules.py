@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,12 +21,18 @@ __all__ = ["lab"]
 pytestmark = pytest.mark.usefixtures("lab")
 
 
-def module(which: str, check: bool = False, **parameters: Any) -> dict[str, Any]:
-    """Run a module; its answer."""
+# As it is where Ansible has started a module again with another Python of the host, which has no other pyroute2 either.
+AGAIN = "__import__('sys').modules['__main__']._respawned = True; from {0} import main; main()"
+
+
+def module(which: str, check: bool = False, path: Path | None = None, **parameters: Any) -> dict[str, Any]:
+    """Run a module; its answer. What is in `path` stands before what is installed."""
+    name = f"ansible_collections.linuxnet.lab.plugins.modules.{which}"
     arguments = {"ANSIBLE_MODULE_ARGS": {**parameters, "_ansible_check_mode": check, "_ansible_diff": True}}
     done = subprocess.run(
-        [sys.executable, "-B", "-m", f"ansible_collections.linuxnet.lab.plugins.modules.{which}"],
+        [sys.executable, "-B", *(["-c", AGAIN.format(name)] if path else ["-m", name])],
         input=json.dumps(arguments), capture_output=True, text=True, check=False, cwd="/",
+        env={**os.environ, **({"PYTHONPATH": str(path)} if path else {})},
     )  # fmt: skip
     answer: dict[str, Any] = (
         json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else {"crash": done.stderr}
@@ -172,6 +180,24 @@ def test_a_kernel_without_ipip_is_told_before_anything_is_changed() -> None:
         pytest.skip("KERNEL: this one has ipip; a kernel without it is tested on the machine itself")
     answer = module("ipip_tunnel", **{"name": "tun1", "remote": "192.0.2.1"})
     assert answer["failed"] and "has no ipip (CONFIG_NET_IPIP)" in answer["msg"]
+
+
+@pytest.mark.parametrize(
+    "version, said", [("", "No module named 'pyroute2'"), ("0.5.19", "pyroute2 0.5.19 is too old")]
+)
+def test_a_host_without_pyroute2_or_with_an_old_one_is_told(tmp_path: Path, version: str, said: str) -> None:
+    """The host's pyroute2 is out of sight, or one that says that it is old stands before it."""
+    if version:
+        (tmp_path / "pyroute2/config").mkdir(parents=True)
+        (tmp_path / "pyroute2/__init__.py").touch()
+        (tmp_path / "pyroute2/config/version.py").write_text(f"__version__ = {version!r}\n")
+    else:
+        (tmp_path / "pyroute2.py").write_text("raise ModuleNotFoundError(\"No module named 'pyroute2'\")\n")
+    before = state()
+    answer = module("netns", path=tmp_path, name="red")
+    assert answer["failed"] and not answer["changed"] and answer["commands"] == []
+    assert "pyroute2 >= 0.7.2" in answer["msg"] and said in answer["msg"] and "linuxnet.lab.prepare" in answer["msg"]
+    assert not unlike(before, state())
 
 
 def test_ping_info_counts_and_times() -> None:

@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the kernel does beside what it is asked for: what others have stays, and a failure brings all of it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Failed, Options, run
+from ansible_collections.linuxnet.lab.plugins.module_utils._model import Op
+
+from .support import sh, state, unlike
+
+LAST = {"dst": "172.16.0.0/12", "type": "blackhole"}
+FIRST_ADDRESS = {"dev": "v0", "address": "10.0.0.1/24"}
+FOREIGN = (
+    "ip addr add 10.0.0.2/24 dev v0",  # a secondary one
+    "ip route add 10.9.0.0/16 via 10.0.0.9",
+    "ip -6 route add 2001:db8:9::/48 via 2001:db8::9",
+    "ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0",
+    "ip neigh add 2001:db8::9 lladdr 02:00:00:00:00:09 dev v0",
+    "ip neigh add proxy 10.0.0.78 dev v0",
+)
+
+
+@pytest.fixture(autouse=True)
+def network(lab: None) -> None:
+    """A pair with addresses, and what others have put on it."""
+    run(
+        {
+            "links": [{"name": "v0", "kind": "veth", "up": True, "peer": {"name": "p0", "up": True}}],
+            "addresses": [FIRST_ADDRESS, {"dev": "v0", "address": "2001:db8::1/64", "nodad": True}],
+        }
+    )
+    for line in FOREIGN:
+        sh(*line.split())
+
+
+def the_last_op(_number: int, op: Op) -> None:
+    """A fault when all else has been done."""
+    if op.key.ident[2:3] == (LAST["dst"],):
+        raise RuntimeError("on purpose")
+
+
+def test_what_changes_on_a_link_that_is_up_takes_nothing_along() -> None:
+    """A link is never set down to change it; a new MAC address flushes permanent neighbours, which come back."""
+    before = state()
+    change: dict[str, Any] = {"mtu": 1400, "address": "02:00:00:00:00:77", "txqueuelen": 500, "alias": "mine"}
+    run({"links": [{"name": "v0", **change}]})
+    rest = unlike(before, state())
+    assert len(rest) == 4 and all(line.startswith("//links/v0/") for line in rest), rest
+
+
+def test_a_removed_address_takes_no_other_along() -> None:
+    """A primary address takes the secondary ones of its subnet along, and these routes and neighbours."""
+    before = state()
+    run({"addresses": [{**FIRST_ADDRESS, "state": "absent"}]})
+    rest = [line for line in unlike(before, state()) if "10.0.0.1" not in line and "'10.0.0.2'" not in line]
+    assert rest == []
+    assert "10.0.0.2/24" in sh("ip", "addr", "show", "v0")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"links": [{"name": "v0", "up": False}]},
+        {"links": [{"name": "v0", "address": "02:00:00:00:00:77"}]},
+        {"links": [{"name": "v0", "mtu": 1000}]},
+        {"links": [{"name": "v0", "state": "absent"}]},
+        {"addresses": [{**FIRST_ADDRESS, "state": "absent"}]},
+        {"addresses": [FIRST_ADDRESS, {"dev": "v0", "address": "10.0.0.2/24"}]},
+    ],
+    ids=["down", "mac", "mtu", "absent", "primary", "all"],
+)
+def test_a_failure_brings_back_what_went_along(change: dict[str, Any]) -> None:
+    if len(change.get("addresses", [])) == 2:
+        change = {"addresses": [{**one, "state": "absent"} for one in change["addresses"]]}
+    before = state()
+    with pytest.raises(Failed, match="on purpose") as failed:
+        run({**change, "routes": [LAST]}, Options(adopt=True), the_last_op)
+    assert failed.value.rolled_back, failed.value.left
+    assert not unlike(before, state())
