@@ -58,6 +58,10 @@ def _same(want: Any, have: Any) -> bool:
     return bool(want == have)
 
 
+def _never(_was: Any, _value: Any) -> bool:
+    return False
+
+
 class Field(NamedTuple):
     """One option of a kind: its type, where the kernel keeps it, how it may change, how values compare."""
 
@@ -68,6 +72,7 @@ class Field(NamedTuple):
     load: Callable[[Any], Any] = lambda value: value  # from the attribute's value
     dump: Callable[[Any], Any] = lambda value: value  # to the attribute's value
     same: Callable[[Any, Any], bool] = _same
+    fixed: Callable[[Any, Any], bool] = _never  # whether a live option cannot go from the one value to the other
     unset: Any = None  # what the kernel means when it leaves the attribute out
 
 

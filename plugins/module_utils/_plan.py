@@ -369,7 +369,7 @@ class _Planner:
         found = []
         table = link.table(have.fields["kind"])
         for option, value in differences(one.fields, have.fields, table).items():
-            if self._may_change(table[option], option, value, have, one):
+            if self._may_change(table[option], option, value, have):
                 continue
             shown = table[option].type.word
             was = have.fields.get(option, table[option].unset)
@@ -379,24 +379,13 @@ class _Planner:
                 found.append(f"option {option} cannot change from {shown(was)} to {shown(value)} in place")
         return found
 
-    def _may_change(self, field: Field, option: str, value: Any, have: Object, one: Object) -> bool:
+    def _may_change(self, field: Field, option: str, value: Any, have: Object) -> bool:
         if option == "peer":
             other = self.want.get(link.key(*value))
             return other is not None and other.key in self.movers
         if field.change == CREATE_ONLY:
             return False
-        was = have.fields.get(option, field.unset)
-        if have.fields["kind"] == "vxlan":
-            if option == "dev" and not value:
-                return False  # a lower device cannot be taken away
-            if option in ("remote", "local") and value and was and (":" in value) != (":" in was):
-                return False
-        if have.fields["kind"] == "ipip" and option in ("remote", "local"):
-            # point-to-point and multipoint do not turn into each other
-            end = have.fields.get("remote", "0.0.0.0"), one.fields.get("remote", have.fields.get("remote", "0.0.0.0"))
-            if (end[0] == "0.0.0.0") != (end[1] == "0.0.0.0"):
-                return False
-        return field.change == LIVE
+        return field.change == LIVE and not field.fixed(have.fields.get(option, field.unset), value)
 
     def _drag(self) -> None:
         """Follow what the kernel removes along with doomed links and namespaces."""
@@ -884,10 +873,15 @@ def restoration(before: Have, touched: Iterable[Key]) -> tuple[dict[Key, Object]
         elif key.kind == "link":
             want[key] = Object(key, _creatable(have) if have.fields["kind"] else _restorable(have))
         elif not _automatic(have):
-            want[key] = have
+            want[key] = Object(key, {**_unset(have), **have.fields})
     # a link before what hangs on it, a veth's two ends side by side
     order = {"netns": 0, "link": 1}
     return dict(sorted(want.items(), key=lambda pair: order.get(pair[0].kind, 2))), gone
+
+
+def _unset(have: Object) -> dict[str, Any]:
+    """What the kernel does not show of an object, it did not have: that is to be put back as well."""
+    return {option: field.unset for option, field in table_of(have).items() if field.unset is not None}
 
 
 def _restorable(have: Object) -> dict[str, Any]:

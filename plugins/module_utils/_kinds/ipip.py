@@ -21,6 +21,9 @@ _ENCAP = {"none": 0, "fou": 1, "gue": 2}
 _ENCAP_FLAGS = {"encap_csum": 0x1, "encap_csum6": 0x2, "encap_remcsum": 0x4}
 
 
+ANY = "0.0.0.0"
+
+
 def _inherit(low: int, inherit: int) -> Type:
     """A number, or `inherit`; kept as the kernel's number."""
 
@@ -32,10 +35,8 @@ def _inherit(low: int, inherit: int) -> Type:
 
 def _any(attribute: str) -> Field:
     """An endpoint; 0.0.0.0 is `any`."""
-    parse = Type(
-        lambda value: "0.0.0.0" if value == "any" else IP4.parse(value), lambda v: "any" if v == "0.0.0.0" else v
-    )
-    return Field(parse, attribute, unset="0.0.0.0")
+    parse = Type(lambda value: ANY if value == "any" else IP4.parse(value), lambda v: "any" if v == ANY else v)
+    return Field(parse, attribute, unset=ANY)
 
 
 FIELDS = {
@@ -43,7 +44,8 @@ FIELDS = {
     "external": Field(
         FLAG, "IFLA_IPIP_COLLECT_METADATA", RECREATE, load=bool, dump=lambda on: True if on else None, unset=False
     ),
-    "remote": _any("IFLA_IPIP_REMOTE"),
+    # point-to-point and multipoint do not turn into each other (ip_tunnel_changelink)
+    "remote": _any("IFLA_IPIP_REMOTE")._replace(fixed=lambda was, value: (was == ANY) != (value == ANY)),
     "local": _any("IFLA_IPIP_LOCAL"),
     "dev": Field(OPTIONAL_LINK, "IFLA_IPIP_LINK", unset=""),
     "ttl": Field(_inherit(0, 0), "IFLA_IPIP_TTL", unset=0),

@@ -44,20 +44,30 @@ def _ttl(value: Any) -> Any:
     return "inherit" if value == "inherit" else 0 if value == "auto" else integer(0, 255).parse(value)
 
 
+def _other_family(was: str, value: str) -> bool:
+    return bool(was and value) and (":" in was) != (":" in value)
+
+
 def _tos(value: Any) -> Any:
     return 1 if value == "inherit" else integer(0, 255).parse(value)
 
 
 FIELDS = {
     "id": Field(integer(0, (1 << 24) - 1), "IFLA_VXLAN_ID", RECREATE),
-    "remote": Field(IP, "IFLA_VXLAN_GROUP", unset=""),
-    "local": Field(IP, "IFLA_VXLAN_LOCAL", unset=""),
-    "dev": Field(OPTIONAL_LINK, "IFLA_VXLAN_LINK", unset=""),
+    "remote": Field(IP, "IFLA_VXLAN_GROUP", fixed=_other_family, unset=""),
+    "local": Field(IP, "IFLA_VXLAN_LOCAL", fixed=_other_family, unset=""),
+    # a lower device can be set and exchanged, not taken away
+    "dev": Field(OPTIONAL_LINK, "IFLA_VXLAN_LINK", fixed=lambda was, value: not value, unset=""),
     "dstport": Field(integer(1, 65535), "IFLA_VXLAN_PORT", RECREATE),
     "srcport": Field(
         Type(_port_range, lambda pair: f"{pair[0]} {pair[1]}"), "IFLA_VXLAN_PORT_RANGE", RECREATE, load=tuple
     ),
-    "ttl": Field(Type(_ttl, lambda value: str(value or "auto")), "IFLA_VXLAN_TTL", unset=0),
+    "ttl": Field(
+        Type(_ttl, lambda value: str(value or "auto")),
+        "IFLA_VXLAN_TTL",
+        fixed=lambda was, value: "inherit" in (was, value),  # a flag of its own, refused by vxlan_changelink
+        unset=0,
+    ),
     "tos": Field(Type(_tos, lambda value: "inherit" if value == 1 else str(value)), "IFLA_VXLAN_TOS", unset=0),
     "df": Field(choice(_DF), "IFLA_VXLAN_DF", load=loader(_DF), dump=dumper(_DF), unset="unset"),
     "flowlabel": Field(integer(0, 0xFFFFF), "IFLA_VXLAN_LABEL", unset=0),

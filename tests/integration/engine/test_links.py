@@ -84,7 +84,8 @@ def test_only_differences_are_sent_to_a_vxlan() -> None:
 
 
 @pytest.mark.parametrize(
-    "option, value", [("id", 43), ("dstport", 4790), ("l3miss", True), ("udpcsum", False), ("gbp", True)]
+    "option, value",
+    [("id", 43), ("dstport", 4790), ("l3miss", True), ("udpcsum", False), ("gbp", True), ("ttl", "inherit")],
 )
 def test_what_a_vxlan_cannot_change_is_refused_with_the_reason_or_made_anew(option: str, value: Any) -> None:
     description: dict[str, Any] = {

@@ -83,3 +83,20 @@ def test_a_failure_brings_back_what_went_along(change: dict[str, Any]) -> None:
         run({**change, "routes": [LAST]}, Options(adopt=True), the_last_op)
     assert failed.value.rolled_back, failed.value.left
     assert not unlike(before, state())
+
+
+def test_a_failure_takes_back_what_an_entry_did_not_have() -> None:
+    """The kernel does not show the port and the VNI of an entry that are the device's own."""
+    entry = {"dev": "vx0", "mac": "02:00:00:00:00:0a", "dst": "192.0.2.51"}
+    run({"links": [{"name": "vx0", "kind": "vxlan", "id": 42, "dstport": 4789}], "fdb": [entry]})
+    before = state()
+    changed = {"fdb": [{**entry, "port": 8472, "vni": 99}], "sysctls": [{"name": "net.ipv4.ip_forward", "value": 1}]}
+    with pytest.raises(Failed, match="on purpose") as failed:
+        run({**changed, "chains": [{"name": "LINUXNET-A", "table": "nat", "rules": []}]}, fault=_chains_fail)
+    assert failed.value.rolled_back, failed.value.left
+    assert not unlike(before, state())
+
+
+def _chains_fail(_number: int, op: Op) -> None:
+    if op.key.kind == "chain":
+        raise RuntimeError("on purpose")
