@@ -51,6 +51,8 @@ def describe(description: Mapping[str, Any], namespaces: Namespaces) -> Want:
                 want.problems.append(Problem(f"{section}[{number}]", f"{entry!r} is not a dictionary of options"))
                 continue
             _read(want, kind, Item(_SINGULAR[section], entry, want.problems), canonical)
+            if kind is netns:
+                canonical.stated.add(str(entry.get("name")))
     for section in description:
         if section not in SECTIONS:
             want.problems.append(Problem(str(section), f"there is no such section; there are {', '.join(SECTIONS)}"))
@@ -63,11 +65,13 @@ class _Canonical:
     def __init__(self, namespaces: Namespaces) -> None:
         self.namespaces = namespaces
         self.known: dict[Any, str] = {None: ""}
+        self.stated: set[str] = set()  # names of namespaces that the description itself makes
 
     def __call__(self, given: Any) -> str:
         if given not in self.known:
             valid = given if isinstance(given, int) else netns_or_path(given)
-            self.known[given] = self.namespaces.canonical(valid)
+            number = str(given) if str(given).isdigit() and str(given) in self.stated else ""  # a name, no PID
+            self.known[given] = number or self.namespaces.canonical(valid)
         return self.known[given]
 
 

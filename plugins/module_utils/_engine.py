@@ -133,7 +133,7 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
         if problems:
             raise Refused(_once(problems))
         if options.check:
-            return _result(plan, have, have, want, _once(have.warnings))
+            return _result(plan, have, have, want, _once([*ledger.warnings, *have.warnings]))
         _note(ledger, options, plan, have, want, restored)
         return _change(transaction, plan, have, want, ledger)
     finally:
@@ -171,7 +171,7 @@ def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger
             raise Failed(error, plan.commands()) from error
         ledger.settle(after)
     ledger.save()
-    return _result(plan, have, after, want, _once(after.warnings))
+    return _result(plan, have, after, want, _once([*ledger.warnings, *after.warnings]))
 
 
 def _created(plan: Plan) -> set[Key]:

@@ -64,11 +64,15 @@ class Ledger:
         self.path = f"{FOLDER}/ledger.json"
         self.entries: dict[str, dict[Key, dict[str, Any]]] = {}
         self.stored = "{}"
-        with suppress(FileNotFoundError), open(self.path, encoding="utf-8") as file:
+        self.warnings: list[str] = []
+        with suppress(FileNotFoundError), open(self.path, encoding="utf-8", errors="replace") as file:
             self.stored = file.read()
-        with suppress(ValueError):
-            for name, held in json.loads(self.stored).items():
-                self.entries[name] = {Key(kind, where, tuple(ident)): entry for kind, where, ident, entry in held}
+        try:
+            self.entries = _parse(self.stored)
+        except (ValueError, TypeError, AttributeError, KeyError):
+            self.warnings.append(
+                f"{self.path} could not be read and is begun anew: what was made before stays until it is stated absent"
+            )
 
     def _render(self) -> str:
         return json.dumps({name: [(*key, e) for key, e in held.items()] for name, held in self.entries.items() if held})
@@ -148,6 +152,17 @@ class Ledger:
         found = self.last(name, key)
         self.entries.get(name, {}).pop(key, None)
         return found
+
+
+def _parse(text: str) -> dict[str, dict[Key, dict[str, Any]]]:
+    """The entries of a stored ledger. ValueError, TypeError, AttributeError or KeyError if it is none."""
+    return {
+        name: {
+            Key(kind, where, tuple(ident)): {"before": entry["before"], "inode": entry.get("inode")}
+            for kind, where, ident, entry in held
+        }
+        for name, held in json.loads(text).items()
+    }
 
 
 def before_of(one: Object, have: Have) -> dict[str, Any] | None:

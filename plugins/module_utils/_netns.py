@@ -11,6 +11,7 @@ Source: iproute2's ip/ipnetns.c (how names are made), setns(2), network_namespac
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -71,10 +72,22 @@ def prepare() -> None:
         _mount("", RUN, MS_SHARED | MS_REC)
 
 
+def _place(name: str) -> str:
+    """The file for a name, to be mounted on. An empty one may be there: whoever made it was killed before the mount."""
+    target = f"{RUN}/{name}"
+    try:
+        os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
+    except FileExistsError:
+        if name in named():
+            raise
+        if not os.path.isfile(target) or os.path.getsize(target):
+            raise FileExistsError(errno.EEXIST, f"{target} is no network namespace; move it away") from None
+    return target
+
+
 def create(name: str) -> None:
     """Make a named namespace as `ip netns add` does, after prepare(). FileExistsError if the name is taken."""
-    target = f"{RUN}/{name}"
-    os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
+    target = _place(name)
     home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _call(_libc.unshare(CLONE_NEWNET), "unshare")
@@ -105,8 +118,7 @@ def remove(name: str) -> int:
 
 def attach(name: str, descriptor: int) -> None:
     """Give a namespace that is held by a descriptor a name (again)."""
-    target = f"{RUN}/{name}"
-    os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
+    target = _place(name)
     try:
         _mount(f"/proc/self/fd/{descriptor}", target, MS_BIND)
     except OSError:
@@ -148,7 +160,7 @@ class Namespaces:
             text = f"/proc/{text}/ns/net"
         if not text.startswith("/"):
             path = f"{RUN}/{text}"
-            if not os.path.exists(path):
+            if not self.exists(text):
                 return text
         else:
             path = text
