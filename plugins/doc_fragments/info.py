@@ -4,7 +4,40 @@
 
 from __future__ import annotations
 
-_COMMON = r"""
+
+class ModuleDocFragment:
+    """Shared documentation: modules that only look."""
+
+    # the options of those that look into namespaces one by one
+    DOCUMENTATION = r"""
+options:
+  netns:
+    description:
+      - The network namespace, by name (as in C(ip netns)), by the path of its file, or by the PID of a process in it.
+      - V(all) is every namespace of the host, with those of containers, which have no name.
+      - Without it the namespace that Ansible came in to.
+    type: str
+  grep:
+    description:
+      - Only what has these characters in its C(text), as C(grep -F) would find them.
+      - All filters of the module work on the host, so that the answer stays small where there is much to see.
+    type: str
+"""
+
+    # the options of those that look at the whole host
+    HOST = r"""
+options:
+  netns:
+    description:
+      - Only this network namespace, by name (as in C(ip netns)), by the path of its file, or by the PID of a process in it.
+      - V(all) is every namespace of the host, with those of containers, which have no name.
+    type: str
+    default: all
+"""
+
+    # of all of them
+    READING = r"""
+options: {}
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return the same as without it.
@@ -31,40 +64,3 @@ requirements:
 author:
   - linuxnet.lab contributors (@linuxnet)
 """
-
-
-class ModuleDocFragment:
-    """Shared documentation: modules that only look."""
-
-    # of those that look into namespaces one by one
-    DOCUMENTATION = (
-        r"""
-options:
-  netns:
-    description:
-      - The network namespace, by name (as in C(ip netns)), by the path of its file, or by the PID of a process in it.
-      - V(all) is every namespace of the host, with those of containers, which have no name.
-      - Without it the namespace that Ansible came in to.
-    type: str
-  grep:
-    description:
-      - Only what has these characters in its C(text), as C(grep -F) would find them.
-      - All filters of the module work on the host, so that the answer stays small where there is much to see.
-    type: str
-"""
-        + _COMMON
-    )
-
-    # of those that look at the whole host (linuxnet.lab.info.host)
-    HOST = (
-        r"""
-options:
-  netns:
-    description:
-      - Only this network namespace, by name (as in C(ip netns)), by the path of its file, or by the PID of a process in it.
-      - V(all) is every namespace of the host, with those of containers, which have no name.
-    type: str
-    default: all
-"""
-        + _COMMON
-    )

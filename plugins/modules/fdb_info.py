@@ -15,6 +15,7 @@ description:
   - Nothing is ever changed.
 extends_documentation_fragment:
   - linuxnet.lab.info
+  - linuxnet.lab.info.reading
 options:
   dev:
     description: Only entries of this interface, a VXLAN or the port of a bridge.

@@ -16,6 +16,7 @@ description:
   - Nothing is ever changed.
 extends_documentation_fragment:
   - linuxnet.lab.info
+  - linuxnet.lab.info.reading
 options:
   name:
     description: Only the interface of this name, or with this alternative name.
@@ -266,7 +267,8 @@ links:
       returned: always
     data:
       description:
-        - 'What it has because of its kind: named like the options of M(linuxnet.lab.bridge), M(linuxnet.lab.vxlan) and M(linuxnet.lab.ipip_tunnel), and like the kernel''s attributes where there is no option.'
+        - What it has because of its kind, named like the options of M(linuxnet.lab.bridge), M(linuxnet.lab.vxlan) and
+          M(linuxnet.lab.ipip_tunnel), and like the kernel's attributes where there is no option.
         - V(null) for a kind without any.
       type: dict
       returned: always
@@ -275,7 +277,10 @@ links:
       type: str
       returned: always
     port:
-      description: 'What it has as a port of it: named like the suboptions of O(linuxnet.lab.link#module:port), and like the kernel''s attributes where there is none (C(state), C(port_no)). V(null) without a master.'
+      description:
+        - What it has as a port of it, named like the suboptions of O(linuxnet.lab.link#module:port), and like the
+          kernel's attributes where there is none (C(state), C(port_no)).
+        - V(null) without a master.
       type: dict
       returned: always
     peer:

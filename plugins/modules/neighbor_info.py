@@ -14,6 +14,7 @@ description:
   - Nothing is ever changed, and nobody is asked for a missing entry.
 extends_documentation_fragment:
   - linuxnet.lab.info
+  - linuxnet.lab.info.reading
 options:
   dev:
     description: Only entries of this interface.

@@ -17,6 +17,7 @@ description:
   - Nothing is ever changed.
 extends_documentation_fragment:
   - linuxnet.lab.info.host
+  - linuxnet.lab.info.reading
 options:
   grep:
     description: Only what has these characters in its C(text), as C(grep -F) would find them.

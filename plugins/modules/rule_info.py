@@ -14,6 +14,7 @@ description:
   - Nothing is ever changed.
 extends_documentation_fragment:
   - linuxnet.lab.info
+  - linuxnet.lab.info.reading
 options:
   family:
     description: Only IPv4 (V(inet)), or only IPv6 (V(inet6)).

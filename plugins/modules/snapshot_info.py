@@ -17,6 +17,7 @@ description:
   - Nothing is ever changed.
 extends_documentation_fragment:
   - linuxnet.lab.info.host
+  - linuxnet.lab.info.reading
 options:
   gather:
     description:
@@ -153,7 +154,9 @@ snapshot:
           elements: dict
           returned: when gathered
         iptables:
-          description: The RV(linuxnet.lab.iptables_info#module:chains) and RV(linuxnet.lab.iptables_info#module:rules) of M(linuxnet.lab.iptables_info), if O(gather) names them.
+          description:
+            - The RV(linuxnet.lab.iptables_info#module:chains) and RV(linuxnet.lab.iptables_info#module:rules) of
+              M(linuxnet.lab.iptables_info), if O(gather) names them.
           type: dict
           returned: when gathered
   sample:

@@ -16,6 +16,7 @@ description:
   - Nothing is ever changed.
 extends_documentation_fragment:
   - linuxnet.lab.info
+  - linuxnet.lab.info.reading
 options:
   name:
     description:

@@ -20,13 +20,15 @@ ROOT = Path(__file__).parents[2]
 
 # What depends on the kernel; the guard and the netlink traps do not, and have been run on the machine's.
 KERNEL = ["test_properties.py", "test_links.py", "test_bad_input.py"]
+INFO = ["test_links.py", "test_documents.py", "test_netns.py"]
 RUNS = [
     [f"tests/integration/engine/{name}" for name in KERNEL],
     ["tests/integration/modules"],
+    [f"tests/integration/info/{name}" for name in INFO],
 ]
 
 
-@pytest.mark.parametrize("tests", RUNS, ids=["engine", "modules"])
+@pytest.mark.parametrize("tests", RUNS, ids=["engine", "modules", "info"])
 def test_in_a_guest_kernel(tests: list[str]) -> None:
     done = subprocess.run(
         [

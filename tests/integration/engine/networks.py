@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from .support import kernel_has
 
 NAMESPACES = ["red", "green"]
+IPV6 = os.path.exists("/proc/sys/net/ipv6")  # the guest's kernel has none
 SECTIONS = ("namespaces", "links", "addresses", "routes", "rules", "neighbors", "fdb", "sysctls", "chains")
 Description = dict[str, list[Any]]
 Options = dict[str, Any]
@@ -160,14 +162,14 @@ def _addresses(draw: Any, found: Description, end: End) -> bool:
         found["addresses"].append({**end.place, "address": f"10.{n}.0.{draw(st.sampled_from([1, 2]))}/24", **more})
     if "peer" in kinds:
         found["addresses"].append({**end.place, "address": f"10.9{n}.0.1/32", "peer": f"10.9{n}.0.2"})
-    if "six" in kinds and end.up:
+    if "six" in kinds and end.up and IPV6:
         more = draw(optional(noprefixroute=st.just(False), preferred_lft=st.sampled_from([0, 900])))
         more = {"valid_lft": 1800, **more} if "preferred_lft" in more else more
         found["addresses"].append({**end.place, "address": f"2001:db8:{n}::1/64", "nodad": True, **more})
     if "passing" in kinds:
         life = {"valid_lft": draw(st.sampled_from([3600, 7200])), "preferred_lft": 1800}
         found["addresses"].append({**end.place, "address": f"10.8{n}.0.1/24", **life})
-    return end.up and {"four", "six"} <= set(kinds)
+    return end.up and IPV6 and {"four", "six"} <= set(kinds)
 
 
 def _routes(draw: Any, found: Description, end: End) -> None:
