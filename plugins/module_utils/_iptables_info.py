@@ -37,6 +37,7 @@ class Filter(NamedTuple):
     jump: str | None = None  # the chain or target that a rule jumps to
     comment: str | None = None  # a part of the comment
     dport: int | None = None  # a destination port that the rule speaks of
+    grep: str | None = None  # a part of the text
 
 
 class Ruleset(NamedTuple):
@@ -118,13 +119,21 @@ def rules(ruleset: Ruleset, wanted: Filter) -> Iterator[Record]:
             if wanted.chain not in (None, name):
                 continue
             for number, text in enumerate(chain.rules, 1):
-                if not _may_match(text, wanted):
+                start = f"-A {name} {text}".rstrip()
+                if not _may_match(text, wanted) or (wanted.grep is not None and wanted.grep not in start):
                     continue
                 fields = parts(text)
                 if wanted.comment is None or wanted.comment in (fields["comment"] or ""):
                     packets, length = chain.counts[number - 1]
-                    start = {"chain": name, "number": number, "text": f"-A {name} {text}".rstrip()}
-                    yield {**where, **start, **fields, "packets": packets, "bytes": length}
+                    yield {
+                        **where,
+                        "chain": name,
+                        "number": number,
+                        "text": start,
+                        **fields,
+                        "packets": packets,
+                        "bytes": length,
+                    }
 
 
 def _may_match(text: str, wanted: Filter) -> bool:

@@ -17,35 +17,11 @@ description:
   - It walks the chains - who reaches one, and what does it reach.
   - Nothing is ever changed. No table is created by the reading, and the legacy tool, which would load a kernel module, only runs
     where there are legacy tables.
-author:
-  - linuxnet.lab contributors (@linuxnet)
+extends_documentation_fragment:
+  - linuxnet.lab.info
 requirements:
-  - Linux, and root (C(become=true))
   - iptables
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return the same as without it.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: N/A
-    details: Nothing is ever changed.
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: linux
-    support: full
-  action_group:
-    description: Use C(group/linuxnet.lab.lab) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - linuxnet.lab.lab
 options:
-  netns:
-    description:
-      - The network namespace, by name (as in C(ip netns)), by the path of its file, or by the PID of a process in it.
-      - V(all) is every namespace of the host, with those of containers, which have no name.
-      - Without it the namespace that Ansible came in to.
-    type: str
   family:
     description: Only C(iptables), or only C(ip6tables).
     type: str
@@ -73,6 +49,7 @@ options:
     type: str
 seealso:
   - module: linuxnet.lab.iptables_rules
+  - module: linuxnet.lab.route_info
 """
 
 EXAMPLES = r"""
@@ -260,65 +237,12 @@ walks:
       returned: always
 """
 
-import os
-import traceback
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.linuxnet.lab.plugins.module_utils import _iptables_info
-from ansible_collections.linuxnet.lab.plugins.module_utils._info.view import selected
-from ansible_collections.linuxnet.lab.plugins.module_utils._netns import Namespaces
-
-FILTERS = ("table", "chain", "jump", "comment", "dport")
-SPEC = {
-    "netns": {"type": "str"},
-    "family": {"type": "str", "choices": ["ipv4", "ipv6"]},
-    "table": {"type": "str"},
-    "chain": {"type": "str"},
-    "jump": {"type": "str"},
-    "comment": {"type": "str"},
-    "dport": {"type": "int"},
-    "walk": {"type": "str"},
-}
-
-
-def read(params):
-    """What is asked for, and warnings."""
-    namespaces = Namespaces()
-    families = [params["family"]] if params["family"] else ["ipv4", "ipv6"]
-    wanted = _iptables_info.Filter(**{name: params[name] for name in FILTERS})
-    rulesets, warnings = _iptables_info.collect(namespaces, selected(namespaces, params["netns"]), families)
-    only_walk = params["walk"] and all(params[name] is None for name in FILTERS if name != "table")
-    walks = [
-        _iptables_info.walk(ruleset, table, params["walk"])
-        for ruleset in rulesets
-        for table in ruleset.tables
-        if params["walk"] in ruleset.tables[table] and params["table"] in (None, table)
-    ]
-    listed = [] if only_walk else rulesets
-    return {
-        "rules": [rule for ruleset in listed for rule in _iptables_info.rules(ruleset, wanted)],
-        "chains": [chain for ruleset in listed for chain in _iptables_info.chains(ruleset, wanted)],
-        "walks": walks,
-    }, warnings
+from ansible_collections.linuxnet.lab.plugins.module_utils._info import iptables
+from ansible_collections.linuxnet.lab.plugins.module_utils._info.main import run
 
 
 def main():
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    if not _iptables_info.installed():
-        module.fail_json(msg="iptables is not installed on this host (package iptables): there is nothing to read with")
-    if os.geteuid():
-        module.fail_json(
-            msg="root is needed to read the rules, this is user {0}; say become: true".format(os.geteuid())
-        )
-    try:
-        found, warnings = read(module.params)
-    except ValueError as error:
-        module.fail_json(msg=str(error))
-    except Exception as error:
-        module.fail_json(msg="{0}: {1}".format(type(error).__name__, error), exception=traceback.format_exc())
-    for warning in warnings:
-        module.warn(warning)
-    module.exit_json(changed=False, **found)
+    run("", iptables.SPEC, iptables.look)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ def main(
 def run(
     section: str, spec: Mapping[str, Any], look: Callable[[dict[str, Any]], tuple[Any, list[str]]], **kwargs: Any
 ) -> None:
-    """Run a module that looks: what `look` finds is returned as `section`; beside it come warnings."""
+    """Run a module that looks: what `look` finds is returned as `section` (as several, if that is empty); beside it
+    come warnings."""
     module = AnsibleModule(argument_spec=dict(spec), supports_check_mode=True, **kwargs)
     require_pyroute2(module)
     try:
@@ -50,4 +51,4 @@ def run(
     else:
         for warning in warnings:
             module.warn(warning)
-        module.exit_json(changed=False, **{section: found})
+        module.exit_json(changed=False, **({section: found} if section else found))

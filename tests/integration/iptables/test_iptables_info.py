@@ -103,6 +103,9 @@ def test_filters(back_end: str) -> None:
     assert sorted(rule["chain"] for rule in info(dport=6443)["rules"]) == ["KUBE-NODEPORTS", "KUBE-SERVICES"]
     assert [rule["goto"] for rule in info(jump="KUBE-MARK-MASQ", chain="KUBE-NODEPORTS")["rules"]] == [True]
     assert info(family="ipv6", jump="KUBE-NODEPORTS")["rules"] == []
+    assert [rule["chain"] for rule in info(grep="-j KUBE-NODEPORTS")["rules"]] == [
+        rule["chain"] for rule in info(jump="KUBE-NODEPORTS")["rules"]
+    ]
 
 
 def test_the_walk(back_end: str) -> None:
@@ -172,6 +175,37 @@ def test_a_table_that_only_nft_can_show_is_a_warning(back_end: str) -> None:
     answer = info()
     assert "nft" in str(answer.get("warnings")), answer
     assert len(answer["rules"]) == (1 if back_end == "legacy" else 0)
+
+
+@pytest.mark.parametrize("said", [
+    "*nat\n:X - [0:0]\n-A X -j DROP\n", "*nat\n-A NOWHERE -j DROP\nCOMMIT\n", "*filter\n:INPUT\nCOMMIT\n", "what is this?\n",
+    "*filter\n:INPUT DROP [x:y]\nCOMMIT\n", "*filter\n:INPUT DROP [0:0]\n[1:2 -A INPUT -j DROP\nCOMMIT\n", "\0\xff*\n", "*\n",
+])  # fmt: skip
+def test_what_is_no_output_of_iptables_save_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """The rest is delivered: here, the other family."""
+    good = "*filter\n:INPUT DROP [0:0]\n[1:2] -A INPUT -m what --is --that 'open -j DROP\nCOMMIT\n"
+    for tool, text in (("iptables", said), ("ip6tables", good)):
+        (tmp_path / f"{tool}.text").write_text(text, encoding="utf-8")
+        program = (
+            f"#!/bin/sh\n[ \"$1\" = -V ] && echo '{tool} v1.8.9 (nf_tables)' || /bin/cat '{tmp_path}/{tool}.text'\n"
+        )
+        (tmp_path / f"{tool}-save").write_text(program, encoding="utf-8")
+        (tmp_path / tool).write_text(program, encoding="utf-8")
+        for name in (tool, f"{tool}-save"):
+            (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    answer = info()
+    assert (
+        "line 1" in str(answer["warnings"])
+        or "line 2" in str(answer["warnings"])
+        or "line 3" in str(answer["warnings"])
+        or ("without COMMIT" in str(answer["warnings"]))
+    )
+    (rule,) = answer["rules"]  # one that cannot be read has its text
+    assert (rule["family"], rule["target"], rule["matches"]) == ("ipv6", "DROP", [])
+    assert rule["text"] == "-A INPUT -m what --is --that 'open -j DROP"
 
 
 def test_no_iptables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

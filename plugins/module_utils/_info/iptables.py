@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The chains and rules of iptables, and walks along them, in the namespaces that are asked for."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .. import _iptables_info as tables
+from .main import COMMON
+from .view import Record, View, visit
+
+FILTERS = ("table", "chain", "jump", "comment", "dport")
+SPEC: dict[str, Any] = {
+    **COMMON,
+    "family": {"type": "str", "choices": ["ipv4", "ipv6"]},
+    "table": {"type": "str"},
+    "chain": {"type": "str"},
+    "jump": {"type": "str"},
+    "comment": {"type": "str"},
+    "dport": {"type": "int"},
+    "walk": {"type": "str"},
+}
+Found = dict[str, list[Record]]
+
+
+def look(params: dict[str, Any]) -> tuple[Found, list[str]]:
+    """{section: records} of all namespaces that are asked for, and warnings. ValueError where nothing can be read."""
+    if not tables.installed():
+        raise ValueError("iptables is not installed on this host (package iptables): there is nothing to read with")
+    if os.geteuid():
+        raise ValueError(f"root is needed to read the rules, this is user {os.geteuid()}; say become: true")
+    places, warnings = visit(params["netns"], lambda view: _of_namespace(view, params))
+    found: Found = {"rules": [], "chains": [], "walks": []}
+    for place in places.values():
+        for section, records in place.items():
+            found[section] += records
+    return found, warnings
+
+
+def _of_namespace(view: View, params: dict[str, Any]) -> Found:
+    families = [params["family"]] if params["family"] else ["ipv4", "ipv6"]
+    rulesets, warnings = tables.collect(view.namespaces, [view.netns], families)
+    view.warnings += warnings
+    listed = [] if _only_a_walk(params) else rulesets
+    wanted = tables.Filter(**{name: params[name] for name in (*FILTERS, "grep")})
+    return {
+        "rules": [rule for ruleset in listed for rule in tables.rules(ruleset, wanted)],
+        "chains": [chain for ruleset in listed for chain in tables.chains(ruleset, wanted)],
+        "walks": [
+            tables.walk(ruleset, table, params["walk"])
+            for ruleset in rulesets
+            for table in ruleset.tables
+            if params["walk"] in ruleset.tables[table] and params["table"] in (None, table)
+        ],
+    }
+
+
+def _only_a_walk(params: dict[str, Any]) -> bool:
+    """Whether a walk is asked for, and no rules beside it: a walk has its own rules."""
+    return bool(params["walk"]) and all(params[name] is None for name in (*FILTERS, "grep") if name != "table")
