@@ -29,7 +29,7 @@ options:
   nud:
     description:
       - Only entries in one of these states.
-      - Without it all but V(noarp), as C(ip neigh) does.
+      - Without it all but V(noarp) and V(none), unless somebody else than the kernel learned these, as C(ip neigh) does.
     type: list
     elements: str
     choices: [incomplete, reachable, stale, delay, probe, failed, noarp, permanent, none]

@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Which entry a packet finds: policy rules in their order, in each table the longest prefix (net/core/fib_rules.c,
-fib_rules_lookup; net/ipv4/fib_trie.c, fib_table_lookup; net/ipv6/ip6_fib.c)."""
+fib_rules_lookup; net/ipv4/fib_trie.c, fib_table_lookup; net/ipv6/ip6_fib.c).
+
+Left out is what depends on more than the tables: a host (no router) passes over an IPv6 gateway that does not answer.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ DEFAULT_RULES: list[dict[str, Any]] = [
     {"action": "lookup", "table": TABLES[name]} for name in ("local", "main", "default")
 ]
 ERRORS = {"blackhole": "EINVAL", "unreachable": "EHOSTUNREACH", "prohibit": "EACCES"}
+_OTHERS = ("oif", "l3mdev", "tos", "dscp", "ipproto", "sport", "dport", "tun_id")  # a packet here has none of these
 _table = word_of(TABLES)
 
 
@@ -47,9 +51,11 @@ def holding(address: Address) -> Callable[[memoryview], bool]:
 
 def choose(rules: list[dict[str, Any]], entries: list[Record], packet: Packet) -> Record | None:
     """The entry that decides, by these rules (none: those of a kernel without policy routing); None if no table has one, or a rule says no before that."""
+    one_table = packet.dst.version == 4 and _untouched(rules or DEFAULT_RULES)
     tables: dict[str | int, list[Record]] = {}
     for entry in sorted((one for one in entries if _fits(one, packet)), key=_rank):
-        tables.setdefault(entry["table"], []).append(entry)
+        table = "main" if one_table and entry["table"] == "local" else entry["table"]
+        tables.setdefault(table, []).append(entry)
     least = 0
     for rule in rules or DEFAULT_RULES:
         if rule.get("priority", 0) < least or not _applies(rule, packet):
@@ -69,10 +75,18 @@ def _length(entry: Record) -> int:
     return 0 if entry["dst"] == "default" else int(entry["dst"].partition("/")[2])
 
 
-def _rank(entry: Record) -> tuple[int, int, int, int]:
-    """The longest prefix first, then (IPv6) the longest source, then what is for a TOS, then the lowest metric."""
+def _untouched(rules: list[dict[str, Any]]) -> bool:
+    """Whether there are but the kernel's own rules: then it keeps `local` and `main` as one table (fib_trie_unmerge)."""
+    selectors = {"from", "to", "not", "iif", "fwmark", "uidrange", *_OTHERS}
+    return [rule.get("table") for rule in rules] == [rule["table"] for rule in DEFAULT_RULES] and not any(
+        selectors & {name for name, value in rule.items() if value} for rule in rules
+    )
+
+
+def _rank(entry: Record) -> tuple[int, int, bool, int, int]:
+    """The longest prefix first, then (IPv6) the longest source, `local`, what is for a TOS, the lowest metric."""
     source = int(entry["from"].partition("/")[2]) if entry["from"] else 0
-    return -_length(entry), -source, -entry["tos"], entry["metric"]
+    return -_length(entry), -source, entry["table"] != "local", -entry["tos"], entry["metric"]
 
 
 def _fits(entry: Record, packet: Packet) -> bool:
@@ -95,6 +109,6 @@ def _applies(rule: Mapping[str, Any], packet: Packet) -> bool:
         and rule.get("iif", packet.iif or "lo") == (packet.iif or "lo")
         and not (packet.mark ^ rule.get("fwmark", 0)) & rule.get("fwmask", 0)
         and ("uidrange" not in rule or (uid is not None and low <= uid <= high))
-        and not any(rule.get(name) for name in ("oif", "l3mdev", "tos", "dscp", "ipproto", "sport", "dport", "tun_id"))
+        and not any(rule.get(name) for name in _OTHERS)
     )
     return same != bool(rule.get("not"))

@@ -50,7 +50,8 @@ def _wanted(found: Record, params: dict[str, Any]) -> bool:
     plain = all(params[name] in (None, found[name]) for name in ("dev", "dst", "proxy"))
     if params["nud"]:
         return plain and found["nud"] in params["nud"]
-    return plain and found["nud"] != "noarp"  # made by the kernel for each multicast group; ip neigh hides them, too
+    # ip neigh hides them, too: the kernel makes one for each multicast group, and one before it asks
+    return plain and (found["proxy"] or found["extern_learn"] or found["nud"] not in ("noarp", "none"))
 
 
 def record(message: dict[str, Any], dev: str) -> Record:
@@ -76,6 +77,6 @@ def text(found: Record) -> str:
     parts = [found["dst"], "dev", found["dev"]]
     parts += ["lladdr", found["lladdr"]] if found["lladdr"] else []
     parts += [word for word in ("router", "proxy", "extern_learn", "offload") if found[word]]
+    parts += [found["nud"].upper()] if not found["proxy"] and found["nud"] != "none" else []
     parts += ["proto", str(found["proto"])] if found["proto"] else []
-    parts += [found["nud"].upper()] if not found["proxy"] else []
     return " ".join(parts)
