@@ -187,6 +187,8 @@ class _Planner:
                 kind = self._final(link.key(key.netns, name), "kind", "")
                 if kind and kind != "vxlan":
                     self._problem(key, f"option dst: {name} is a {kind}; only entries of a vxlan have a destination")
+            if key.kind == "fdb" and key.ident[5] and not self._final(link.key(key.netns, name), "external", False):
+                self._problem(key, f"option src_vni: {name} is no external vxlan; only such a one has several VNIs")
         if key.kind == "sysctl" and key not in self.have.objects and self._should_show(key):
             self._problem(key, "this kernel has no such parameter")
 

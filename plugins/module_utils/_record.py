@@ -19,7 +19,7 @@ _IDENT = {
     "link": ("name",),
     "address": ("dev", "address", "peer"),
     "neighbor": ("dev", "dst", "proxy"),
-    "fdb": ("dev", "mac", "vlan", "which", "dst"),
+    "fdb": ("dev", "mac", "vlan", "which", "dst", "src_vni"),
     "sysctl": ("name",),
     "chain": ("family", "table", "name"),
     "route": ("family", "table", "dst", "tos", "metric"),

@@ -49,7 +49,7 @@ options:
     type: int
   src_vni:
     description:
-      - The VNI that the entry is for (external devices).
+      - The VNI that the entry is for, on a VXLAN that is V(external); there a MAC address may have an entry for each.
     type: int
   via:
     description:

@@ -4,7 +4,7 @@
 
 """Forwarding database entries of VXLANs and bridges (net/core/rtnetlink.c rtnl_fdb_*; vxlan_core.c; br_fdb.c).
 
-A unicast MAC has one entry per (device, vlan): `append` to it is a silent no-op, so it is replaced. The zero MAC (and
+A unicast MAC has one entry per (device, vlan, source VNI): `append` to it is a silent no-op, so it is replaced. The zero MAC (and
 a multicast one) of a VXLAN has one entry for each destination: these are appended, and `replace` is refused.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _netlink as nl
-from .._model import MAC, RECREATE, Field, Item, Key, Object, Op, choice, command, integer, ip, link_name
+from .._model import MAC, Field, Item, Key, Object, Op, choice, command, integer, ip, link_name
 
 NAME = "fdb"
 AF_BRIDGE = 7
@@ -23,11 +23,11 @@ NTF_SELF, NTF_MASTER, NTF_EXT_LEARNED = 0x02, 0x04, 0x10
 STATES = {"permanent": 0x80, "static": 0x40, "dynamic": 0x02}
 ZERO = "00:00:00:00:00:00"
 
+_VNI = integer(0, (1 << 24) - 1)
 FIELDS: dict[str, Field] = {
     "dst": Field(MAC._replace(parse=ip), "NDA_DST", unset=""),
     "port": Field(integer(1, 65535), "NDA_PORT", unset=0),
-    "vni": Field(integer(0, (1 << 24) - 1), "NDA_VNI", unset=0),
-    "src_vni": Field(integer(0, (1 << 24) - 1), "NDA_SRC_VNI", RECREATE, unset=0),
+    "vni": Field(_VNI, "NDA_VNI", unset=0),
     "via": Field(MAC._replace(parse=link_name), "NDA_IFINDEX", unset=""),
     "entry_state": Field(choice(STATES), word=""),
 }
@@ -35,15 +35,16 @@ WANTED = ("NDA_LLADDR", "NDA_DST", "NDA_PORT", "NDA_VNI", "NDA_SRC_VNI", "NDA_IF
 DUMP = nl.Request(nl.RTM_GETNEIGH, {"family": AF_BRIDGE})
 
 
-def key(netns: str, dev: str, mac: str, vlan: int, which: str, dst: str) -> Key:
+def key(netns: str, dev: str, mac: str, vlan: int, which: str, dst: str, src_vni: int = 0) -> Key:
     """The key of an entry; the destination tells entries apart for zero and multicast MACs only."""
-    return Key(NAME, netns, (dev, mac, vlan, which, dst if many(mac) else ""))
+    return Key(NAME, netns, (dev, mac, vlan, which, dst if many(mac) else "", src_vni))
 
 
 def label(ident: tuple[Any, ...]) -> str:
     """An entry as it is stated."""
-    dev, mac, vlan, which, dst = ident
+    dev, mac, vlan, which, dst, src_vni = ident
     parts = [mac, "dev", dev, *(["dst", dst] if dst else []), *(["vlan", str(vlan)] if vlan else [])]
+    parts += ["src_vni", str(src_vni)] if src_vni else []
     return " ".join([*parts, *(["master"] if which == "master" else [])])
 
 
@@ -59,6 +60,7 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     item.named(f"{mac} dev {dev}")
     vlan = item.take("vlan", integer(1, 4094).parse, 0)
     which = item.take("which", choice({"self": 0, "master": 0}).parse, "self")
+    src_vni = item.take("src_vni", _VNI.parse, 0)
     fields = item.fields(FIELDS)
     item.done()
     if not (dev and mac):
@@ -66,7 +68,7 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     if which == "master" and "dst" in fields:
         item.problem("an entry of a bridge has no destination; that is a VXLAN's (which: self)", "dst")
     fields.setdefault("entry_state", "permanent")
-    return [Object(key(netns, dev, mac, vlan, which, fields.get("dst", "")), fields)]
+    return [Object(key(netns, dev, mac, vlan, which, fields.get("dst", ""), src_vni), fields)]
 
 
 def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Object | None:
@@ -83,12 +85,13 @@ def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Ob
     fields["learned"] = bool(message["flags"] & NTF_EXT_LEARNED) or fields["entry_state"] == "dynamic"
     # a bridge reports its ports' entries with NDA_MASTER; the port's own list has neither master nor the flag
     which = "master" if "NDA_MASTER" in message and not message["flags"] & NTF_SELF else "self"
-    return Object(key(netns, dev, mac, message.get("NDA_VLAN", 0), which, fields.get("dst", "")), fields)
+    vlan, src_vni = message.get("NDA_VLAN", 0), message.get("NDA_SRC_VNI", 0)
+    return Object(key(netns, dev, mac, vlan, which, fields.get("dst", ""), src_vni), fields)
 
 
 def automatic(have: Object) -> bool:
     """Learned, a port's own MAC in its bridge, or a multicast filter of a device: they come by themselves."""
-    _dev, _mac, _vlan, which, _dst = have.key.ident
+    which = have.key.ident[3]
     if have.fields.get("learned"):
         return True
     if which == "master":
@@ -98,7 +101,7 @@ def automatic(have: Object) -> bool:
 
 def requests(op: Op, index: Any) -> list[nl.Request]:
     """What to send, in the namespace of the op's key."""
-    dev, mac, vlan, which, _dst = op.key.ident
+    dev, mac, vlan, which, _dst, src_vni = op.key.ident
     fields = {**op.have, **op.fields}
     header = {
         "family": AF_BRIDGE,
@@ -107,7 +110,8 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
         "state": STATES[fields.get("entry_state", "permanent")],
     }
     attrs: dict[str, Any] = {"NDA_LLADDR": mac, "NDA_VLAN": vlan or None, "NDA_DST": fields.get("dst") or None}
-    for option in ("port", "vni", "src_vni"):
+    attrs["NDA_SRC_VNI"] = src_vni or None
+    for option in ("port", "vni"):
         attrs[FIELDS[option].nla] = fields.get(option) or None
     if fields.get("via"):
         attrs["NDA_IFINDEX"] = index.number(op.key.netns, fields["via"])
@@ -119,12 +123,13 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
 
 def commands(op: Op) -> list[str]:
     """The line that a person would type."""
-    dev, mac, vlan, which, _dst = op.key.ident
+    dev, mac, vlan, which, _dst, src_vni = op.key.ident
     fields = {**op.have, **op.fields}
     parts: list[Any] = [mac, "dev", dev]
-    for option in ("dst", "port", "vni", "src_vni", "via"):
+    for option in ("dst", "port", "vni", "via"):
         if fields.get(option):
             parts += [option, fields[option]]
+    parts += ["src_vni", src_vni] if src_vni else []
     parts += ["vlan", vlan] if vlan else []
     if op.action == "delete":
         return [command("bridge", op.key.netns, "fdb del", *parts, which)]

@@ -134,11 +134,11 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
         if "via" in fields or "dev" in fields:
             item.problem("nexthops excludes via and dev", "nexthops")
     if fields.get("type", "unicast") in DEVICELESS:
+        if version == 6 and fields.get("dev") == "lo":  # as `ip -6 route` shows it
+            del fields["dev"]
         for option in ("via", "dev", "nexthops"):
             if option in fields:
                 item.problem(f"a route of type {fields['type']} has none", option)
-        if version == 6:
-            fields.pop("dev", None)
     src = fields.get("src")
     if src and (":" in src) != (version == 6):
         item.problem(f"{src} is not of the family of {dst}", "src")
