@@ -102,14 +102,15 @@ class _Planner:
         self.affected: dict[Key, None] = {}  # what the kernel may flush as a side effect
         self.moved: set[Key] = set()  # rules that come again behind others of their priority
         self.movers: dict[Key, str] = {}  # links that come from another namespace
+        self.leaving: set[Key] = set()  # and what they are called there
         self.ops: list[tuple[tuple[Any, ...], Op]] = []
         self.place = {where: n for n, where in enumerate(dict.fromkeys(key.netns for key in want))}
 
     def plan(self) -> Plan:
         self._resolve_altnames()
+        self._find_movers()
         if self.rules.checked:
             self._check_references()
-        self._find_movers()
         self._doom_gone()
         self._doom_recreated()
         self._settle_movers()
@@ -160,7 +161,7 @@ class _Planner:
             return True
         if key.kind == "link" and key.ident[0] == "lo":
             return True
-        return key in self.have.objects and key not in self.gone
+        return key in self.have.objects and key not in self.gone and key not in self.leaving
 
     def _check_references(self) -> None:
         """Each namespace, interface, master and lower device that is named must exist or be stated."""
@@ -209,10 +210,10 @@ class _Planner:
             elif option == "master" and self._final(other, "kind", "") in ("veth", "vxlan", "ipip"):
                 self._problem(one.key, f"option master: {name} is a {self._final(other, 'kind', '')}, not a bridge")
         overhead = _OVERHEAD.get(one.fields.get("kind", ""))
-        lower = one.fields.get("dev")
-        if overhead and lower and "mtu" in one.fields:
+        lower = self._final(one.key, "dev", "")
+        if overhead and lower and "mtu" in one.fields and self._there(link.key(one.key.netns, lower)):
             underlay = self._final(link.key(one.key.netns, lower), "mtu", 0)
-            remote = str(one.fields.get("remote") or one.fields.get("local") or "")
+            remote = str(self._final(one.key, "remote", "") or self._final(one.key, "local", ""))
             most = underlay - overhead[1 if ":" in remote else 0]
             if underlay and one.fields["mtu"] > most:
                 kind = one.fields["kind"]
@@ -255,6 +256,7 @@ class _Planner:
             old = link.key(source, name) if source is not None else key
             if old in self.have.objects and old not in self.want:
                 self.movers[key] = str(source)
+                self.leaving.add(old)
                 self.gone.pop(old, None)
 
     def _doom_gone(self) -> None:

@@ -231,6 +231,8 @@ def _vxlans(draw: Any, found: Description, places: list[str], bridges: list[str]
         if lower and draw(st.booleans()):
             vxlan["dev"] = draw(st.sampled_from(lower))
             vxlan.pop("mtu", None)
+        elif "mtu" in vxlan:
+            vxlan["dev"] = ""  # or it keeps one that this mtu may be too large for
         if bridges and not vxlan["netns"] and draw(st.booleans()):
             vxlan["master"] = draw(st.sampled_from(bridges))
         found["links"].append(vxlan)

@@ -284,3 +284,20 @@ def test_the_flow_label_of_a_vxlan_is_a_number_in_network_byte_order() -> None:
     assert data("vx0")["label"] == "0x77"
     run({"links": [{**vxlan, "flowlabel": 0x12345}]})
     assert data("vx0")["label"] == "0x12345" and not run({"links": [{**vxlan, "flowlabel": 0x12345}]}).changed
+
+
+def test_a_link_made_anew_does_not_keep_a_lower_device_that_moves_away() -> None:
+    pair = {"name": "v1", "kind": "veth", "peer": {"name": "p1"}}
+    run({"links": [pair, {**VXLAN, "dev": "v1"}]})
+    away = {**pair, "netns": "red", "peer": {"name": "p1", "netns": ""}}
+    run({"namespaces": ["red"], "links": [away, {**VXLAN, "id": 43}]}, Options(recreate=True))
+    assert data("vx0")["id"] == 43 and "link" not in data("vx0") and link("v1", "-n", "red")
+
+
+def test_an_mtu_is_measured_by_the_lower_device_that_stays() -> None:
+    pair = {"name": "v1", "kind": "veth", "mtu": 1280, "peer": {"name": "p1"}}
+    run({"links": [pair, {**VXLAN, "dev": "v1"}]})
+    with pytest.raises(
+        Refused, match=r"option mtu: 1400 is too large for the underlay: vxlan over v1 \(mtu 1280\) leaves 1230"
+    ):
+        run({"links": [{**VXLAN, "mtu": 1400}]})
