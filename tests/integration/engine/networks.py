@@ -16,6 +16,7 @@ from .support import kernel_has
 
 NAMESPACES = ["red", "green"]
 IPV6 = os.path.exists("/proc/sys/net/ipv6")  # the guest's kernel has none
+GENMODE = {"addrgenmode": st.sampled_from(["eui64", "none"])} if IPV6 else {}
 SECTIONS = ("namespaces", "links", "addresses", "routes", "rules", "neighbors", "fdb", "sysctls", "chains")
 Description = dict[str, list[Any]]
 Options = dict[str, Any]
@@ -50,7 +51,7 @@ BRIDGE = optional(
 )
 END = optional(
     up=st.just(True), address=MAC, mtu=MTU, txqueuelen=st.sampled_from([1000, 500]), numtxqueues=st.sampled_from([1, 4]),
-    alias=st.sampled_from(["", "the lab's"]), addrgenmode=st.sampled_from(["eui64", "none"]), arp=st.booleans(),
+    alias=st.sampled_from(["", "the lab's"]), **GENMODE, arp=st.booleans(),
     promisc=st.booleans(), multicast=st.booleans(),
 )  # fmt: skip
 PORT = st.one_of(
@@ -219,7 +220,7 @@ def _neighbors(draw: Any, found: Description, end: End) -> None:
 
 def _vxlans(draw: Any, found: Description, places: list[str], bridges: list[str], ends: list[End]) -> None:
     """One over IPv4, with its flooding entries and perhaps on a device or in a bridge; one over IPv6."""
-    for name, at, far in (("vx0", "192.0.2.", "192.0.2.9"), ("vx1", "2001:db8:ff::", "2001:db8:ff::9")):
+    for name, at, far in (("vx0", "192.0.2.", "192.0.2.9"), *_six(("vx1", "2001:db8:ff::", "2001:db8:ff::9"))):
         if not draw(st.booleans()):
             continue
         vxlan = {"name": name, "kind": "vxlan", "netns": draw(st.sampled_from(places)), **draw(VXLAN)}
@@ -246,13 +247,18 @@ def _vxlans(draw: Any, found: Description, places: list[str], bridges: list[str]
             )
 
 
+def _six(*values: Any) -> tuple[Any, ...]:
+    """What only a kernel with IPv6 can have."""
+    return values if IPV6 else ()
+
+
 def _of_a_namespace(draw: Any, found: Description, place: str) -> None:
     """What hangs on no link: routes that lead nowhere, rules, parameters, chains."""
     where = {"netns": place}
-    for dst in draw(some("198.51.100.0/24", "2001:db8:dead::/48")):
+    for dst in draw(some("198.51.100.0/24", *_six("2001:db8:dead::/48"))):
         found["routes"].append({**where, "dst": dst, "type": draw(NOWHERE)})
     for priority in draw(some(100, 101)):
-        source = draw(st.sampled_from(["10.0.0.0/8", "10.0.0.0/9", "2001:db8::/32"]))
+        source = draw(st.sampled_from(["10.0.0.0/8", "10.0.0.0/9", *_six("2001:db8::/32")]))
         outcome = draw(st.sampled_from([{"table": 100}, {"table": "main"}, {"action": "prohibit"}, {"goto": 200}]))
         found["rules"].append({**where, "priority": priority, "from": source, **outcome, **draw(RULE)})
     if draw(st.booleans()):
