@@ -24,10 +24,11 @@ GATEWAY, OUTSIDE = "192.168.26.2", "203.0.113.10"
 # Requests, each from a port of its own: prints their answers, in the order of [protocol, address, port, times] given.
 _ASK = r"""
 import json, socket, sys
+patience = float(sys.argv[2])
 def ask(protocol, address, port):
     kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}[protocol]
     with socket.socket(type=kind) as own:
-        own.settimeout(3)
+        own.settimeout(patience)
         try:
             own.connect((address, port))
             own.send(b"GET / HTTP/1.0\r\n\r\n")
@@ -67,10 +68,13 @@ def pings(node: Any, *wanted: tuple[str, str, str]) -> list[tuple[int, list[int]
     return [(text.count("bytes from"), sorted({int(ttl) for ttl in re.findall(r"ttl=(\d+)", text)})) for text in found]
 
 
-def ask(node: Any, netns: str, *wanted: tuple[str, str, int, int]) -> list[list[dict[str, Any]]]:
-    """The answers to requests from a host or one of its pods, a list for each (protocol, address, port, times)."""
+def ask(node: Any, netns: str, *wanted: tuple[str, str, int, int], patience: int = 15) -> list[list[dict[str, Any]]]:
+    """The answers to requests from a host or one of its pods, a list for each (protocol, address, port, times).
+
+    `patience` is in seconds: a busy machine is slow, and only where silence is expected is it worth less.
+    """
     inside = f"ip netns exec {netns} " if netns else ""
-    text = node.sh(f"{inside}python3 -c {shlex.quote(_ASK)} {shlex.quote(json.dumps(wanted))}")
+    text = node.sh(f"{inside}python3 -c {shlex.quote(_ASK)} {shlex.quote(json.dumps(wanted))} {patience}")
     found: list[list[dict[str, Any]]] = json.loads(text)
     return found
 

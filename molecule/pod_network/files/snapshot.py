@@ -51,9 +51,10 @@ def output(command: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Without what comes and goes by itself. A link that was up once has a queue for good; it is of no use while it is down."""
+    """Without what comes and goes by itself. A link that was up once has a queue and its IPv6 part for good; both are of
+    no use while it is down."""
     if isinstance(value, dict):
-        drop = TRANSIENT | ({"qdisc"} if "UP" not in value.get("flags", []) else set())
+        drop = TRANSIENT | ({"qdisc", "inet6_addr_gen_mode"} if "UP" not in value.get("flags", []) else set())
         return {name: plain(inner) for name, inner in value.items() if name not in drop}
     return [plain(inner) for inner in value] if isinstance(value, list) else value
 

@@ -14,6 +14,7 @@ testinfra_hosts = ["ansible://internet"]
 
 
 def test_the_node_that_has_the_pod_now_answers(node: Any) -> None:
-    before, after = ask(node, "", ("tcp", UNDERLAY["vms101"], 30998, 1), ("tcp", UNDERLAY["vms102"], 30998, 10))
+    (before,) = ask(node, "", ("tcp", UNDERLAY["vms101"], 30998, 1), patience=3)
+    (after,) = ask(node, "", ("tcp", UNDERLAY["vms102"], 30998, 10))
     assert who(before) == {"TimeoutError"}
     assert who(after) == {"default.moves"} and seen(after) == {GATEWAY}
