@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # Where an *_info module returns its records.
-RECORDS = ("namespaces", "links", "addresses", "routes", "neighbors", "fdb", "rules", "sysctls", "chains")
+RECORDS = ("namespaces", "links", "addresses", "routes", "neighbors", "fdb", "rules", "sysctls", "chains", "walks")
 NOTHING = "-"
 Row = tuple[str, ...]
 
