@@ -36,9 +36,11 @@ integration: ## The tests on this machine's kernel, in namespaces of their own
 	@tests/tools/setup dev
 	@.venv/bin/python -B -m pytest tests/integration
 
-bench: ## The engine's speed beside ip, ip -batch and raw netlink
+bench: ## The speed of building and reading beside ip, ip -batch, iptables-save and raw netlink
 	@tests/tools/setup dev
 	@.venv/bin/python -B tests/benchmark/bench.py
+	@.venv/bin/python -B tests/benchmark/reading.py
+	@.venv/bin/python -B tests/benchmark/pods.py
 
 dist: ## The collection as Galaxy takes it
 	@tests/tools/setup lab
