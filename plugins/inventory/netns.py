@@ -209,10 +209,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return dict(self._cache[key])
         found = {}
         for host, answer in ask(sources, self.get_option("pattern"), self.get_option("become")).items():
-            if answer.get("failed") or answer.get("unreachable"):
-                self.display.warning(f"{host} does not tell its network namespaces: {answer.get('msg')}")
-            else:
+            if "namespaces" in answer:  # what --tree keeps of a failure does not say that it is one
                 found[host] = listed(answer, self.get_option("unnamed"))
+            else:
+                self.display.warning(f"{host} does not tell its network namespaces: {answer.get('msg')}")
         if wanted:
             self._cache[key] = found
         return found
