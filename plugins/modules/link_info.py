@@ -70,7 +70,7 @@ EXAMPLES = r"""
 
 - name: Which end on the host belongs to the eth0 of the container with this process?
   linuxnet.lab.link_info:
-    netns: "4242"
+    netns: "{{ pid }}"
     name: eth0
   register: inside  # inside.links[0].peer.name
 

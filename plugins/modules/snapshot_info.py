@@ -56,8 +56,8 @@ EXAMPLES = r"""
   register: before
 
 - name: Do something
-  ansible.builtin.command: systemctl restart containerd
-  changed_when: true
+  ansible.builtin.command: ip route flush cache
+  changed_when: false
 
 - name: And what there is after it
   linuxnet.lab.snapshot_info:

@@ -19,11 +19,16 @@ ROOT = Path(__file__).parents[2]
 
 
 # What depends on the kernel; the guard and the netlink traps do not, and have been run on the machine's.
-KERNEL = ["test_properties.py", "test_links.py", "test_bad_input.py"]
+KERNEL = ["test_properties.py", "test_links.py", "test_options.py", "test_bad_input.py"]
+MODULES = [
+    "test_modules.py",
+    "test_examples.py::test_examples_run_and_change_nothing_the_second_time[ipip_tunnel]",
+    "test_netns_option.py::test_what_changes_something[ipip_tunnel]",
+]
 INFO = ["test_links.py", "test_documents.py", "test_netns.py"]
 RUNS = [
     [f"tests/integration/engine/{name}" for name in KERNEL],
-    ["tests/integration/modules"],
+    [f"tests/integration/modules/{name}" for name in MODULES],
     [f"tests/integration/info/{name}" for name in INFO],
 ]
 

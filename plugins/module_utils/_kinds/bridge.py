@@ -113,6 +113,8 @@ PORT = {
 # What the kernel may have been built without: it answers EOPNOTSUPP, and does not say to which option.
 _FEATURES = {
     "vlan_": "CONFIG_BRIDGE_VLAN_FILTERING",
+    "mst_": "CONFIG_BRIDGE_VLAN_FILTERING",
+    "mcast_vlan_": "CONFIG_BRIDGE_VLAN_FILTERING",
     "mcast_": "CONFIG_BRIDGE_IGMP_SNOOPING",
     "nf_call_": "CONFIG_BRIDGE_NETFILTER",
 }

@@ -149,6 +149,8 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
             item.problem("IPv6 routes have none", "scope")
     elif "pref" in fields:
         item.problem("IPv4 routes have none; say metric", "pref")
+    if table == _LOCAL_TABLE:
+        item.problem("the local table is the kernel's own: its routes come and go with the addresses", "table")
     if version == 6 and not metric:
         metric = 1024  # IP6_RT_PRIO_USER: what the kernel makes of 0
     family = socket.AF_INET if version == 4 else socket.AF_INET6

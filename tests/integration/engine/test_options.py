@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rarer options, one by one: set at creation, seen by iproute2, changed in place, and then nothing left to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Failed, Options, Refused, run
+
+from .support import kernel_has, sh, state, unlike
+
+pytestmark = pytest.mark.usefixtures("lab")
+
+BRIDGE = {"name": "x0", "kind": "bridge"}
+VXLAN = {"name": "x0", "kind": "vxlan", "id": 42, "dstport": 4789, "local": "192.0.2.1", "remote": "192.0.2.2"}
+EXTERNAL = {"name": "x0", "kind": "vxlan", "external": True, "dstport": 4789}
+IPIP = {"name": "x0", "kind": "ipip", "local": "192.0.2.1", "remote": "192.0.2.2", "encap": "fou", "encap_dport": 5555}
+
+
+def detail(name: str = "x0") -> dict[str, Any]:
+    """A link by iproute2's account."""
+    found: dict[str, Any] = json.loads(sh("ip", "-j", "-d", "link", "show", name))[0]
+    return found
+
+
+def text(name: str = "x0") -> str:
+    """The same in words: older versions of iproute2 leave some options out of their JSON."""
+    return sh("ip", "-d", "link", "show", name)
+
+
+# (link, option, value at creation, value afterwards)
+LINKS: list[tuple[dict[str, Any], str, Any, Any]] = [
+    (BRIDGE, "vlan_stats_per_port", True, False),
+    (BRIDGE, "fdb_max_learned", 7, 9),
+    (BRIDGE, "no_linklocal_learn", True, False),
+    ({**BRIDGE, "vlan_filtering": True}, "mcast_vlan_snooping", True, False),
+    (BRIDGE, "mst_enabled", True, False),
+    (VXLAN, "localbypass", False, True),
+    (EXTERNAL, "vnifilter", True, None),  # is what it is from its creation on
+    (IPIP, "encap_csum", True, False),
+    (IPIP, "encap_csum6", True, False),
+    (IPIP, "encap_remcsum", True, False),
+]
+WORDS = {
+    "encap_csum": ("encap-csum", "noencap-csum"),
+    "encap_csum6": ("encap-csum6", "noencap-csum6"),
+    "encap_remcsum": ("encap-remcsum", "noencap-remcsum"),
+}
+
+
+VLAN = {"vlan_stats_per_port", "mcast_vlan_snooping", "mst_enabled"}
+
+
+def bridges_have_vlans() -> bool:
+    """Whether this kernel has CONFIG_BRIDGE_VLAN_FILTERING."""
+    command = "unshare -n ip link add probe type bridge vlan_filtering 1"
+    return subprocess.run(command.split(), capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("link, option, first, then", LINKS, ids=[f"{one[0]['kind']} {one[1]}" for one in LINKS])
+def test_an_option_of_a_link(link: dict[str, Any], option: str, first: Any, then: Any) -> None:
+    if not kernel_has(link["kind"]):
+        pytest.skip(f"KERNEL: this one has no {link['kind']}; it is run in a guest that has")
+    if option in VLAN and not bridges_have_vlans():
+        with pytest.raises(Failed, match=option) as failed:
+            run({"links": [{**link, option: first}]})
+        assert failed.value.rolled_back and "x0" not in sh("ip", "link")
+        pytest.skip("KERNEL: this one has no CONFIG_BRIDGE_VLAN_FILTERING; it is run in a guest that has")
+    for value in (first, then):
+        if value is None:
+            with pytest.raises(Refused, match=f"option {option} cannot change from .* in place; say recreate: true"):
+                run({"links": [{**link, option: not first}]})
+            assert run({"links": [{**link, option: not first}]}, Options(recreate=True)).changed
+            continue
+        made = run({"links": [{**link, option: value}]})
+        assert made.changed and any(option.replace("_", "-") in line.replace("_", "-") for line in made.commands)
+        assert made.objects[0][option] == value
+        assert not run({"links": [{**link, option: value}]}).changed
+        if option in WORDS:
+            assert WORDS[option][0 if value else 1] in text().split()
+        elif option in detail()["linkinfo"]["info_data"]:
+            assert detail()["linkinfo"]["info_data"][option] == value
+
+
+PORT = {
+    "guard": True, "root_block": True, "fastleave": True, "proxy_arp": True, "proxy_arp_wifi": True,
+    "mcast_router": 2, "mcast_to_unicast": True, "neigh_suppress": True, "locked": True, "vlan_tunnel": True,
+    "neigh_vlan_suppress": True, "group_fwd_mask": 8, "mcast_max_groups": 12, "cost": 7, "priority": 9,
+    "hairpin": True, "learning": False, "flood": False, "mcast_flood": False, "bcast_flood": False, "isolated": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", PORT)
+def test_an_option_of_a_port(option: str) -> None:
+    port = {"name": "x0", "kind": "veth", "peer": {"name": "x1"}, "master": "br0"}
+    run({"links": [{"name": "br0", "kind": "bridge"}, port]})
+    before = state()
+    changed = {"links": [{**port, "port": {option: PORT[option]}}]}
+    made = run(changed)
+    assert made.changed and not run(changed).changed
+    assert made.objects[0][f"port.{option}"] == PORT[option]
+    seen = unlike(before, state())
+    assert all("/linkinfo/info_slave_data/" in line for line in seen) and (seen or option in UNSEEN), seen
+
+
+# not shown by the iproute2 of Debian 12
+UNSEEN = {"neigh_vlan_suppress", "mcast_max_groups", "mab"}
+
+
+def test_mab_needs_a_locked_port_that_learns() -> None:
+    port = {
+        "name": "x0",
+        "kind": "veth",
+        "peer": {"name": "x1"},
+        "master": "br0",
+        "port": {"locked": True, "mab": True},
+    }
+    assert run({"links": [{"name": "br0", "kind": "bridge"}, port]}).objects[1]["port.mab"] is True
+    assert not run({"links": [port]}).changed
+
+
+V0 = {"name": "v0", "kind": "veth", "up": True, "peer": {"name": "p0", "up": True}}
+NET = {"links": [V0], "addresses": [{"dev": "v0", "address": "192.0.2.1/24"}]}
+
+
+def test_an_address_joins_its_multicast_group_by_itself() -> None:
+    address = {"dev": "v0", "address": "233.252.0.1/32", "autojoin": True}
+    run({**NET, "addresses": [*NET["addresses"], address]})
+    assert "autojoin" in sh("ip", "addr", "show", "dev", "v0")
+    assert "233.252.0.1" in sh("ip", "maddr", "show", "dev", "v0")
+    assert not run({"addresses": [address]}).changed
+
+
+@pytest.mark.parametrize("option, first, then", [
+    ("ssthresh", 10, 20), ("cwnd", 30, 40), ("reordering", 5, 6), ("quickack", 1, 0), ("window", 1000, 2000),
+    ("advmss", 1200, 1300), ("hoplimit", 9, 10), ("initcwnd", 11, 12), ("initrwnd", 13, 14), ("mtu", 1300, 1400),
+])  # fmt: skip
+def test_a_metric_of_a_route(option: str, first: int, then: int) -> None:
+    for value in (first, then):
+        route = {"dst": "198.51.100.0/24", "via": "192.0.2.9", option: value}
+        assert run({**NET, "routes": [route]}).changed
+        (shown,) = json.loads(sh("ip", "-j", "-d", "route", "show", "198.51.100.0/24"))
+        assert ({} if not shown.get("metrics") else shown["metrics"][0]).get(option, 0) == value
+        assert not run({**NET, "routes": [route]}).changed
+
+
+def test_the_preference_of_an_ipv6_route() -> None:
+    address = {"dev": "v0", "address": "2001:db8::1/64", "nodad": True}
+    for pref in ("high", "low", "medium"):
+        route = {"dst": "2001:db8:9::/48", "via": "2001:db8::9", "pref": pref}
+        assert run({"links": [V0], "addresses": [address], "routes": [route]}).changed
+        assert json.loads(sh("ip", "-j", "-6", "route", "show", "2001:db8:9::/48"))[0]["pref"] == pref
+        assert not run({"routes": [route]}).changed
+
+
+SIX = {"dst": "2001:db8:9::/48", "dev": "v0"}
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"addresses": [{"dev": "v0", "address": "2001:db8::1/64", "label": "v0:1"}]}, "option label: IPv6 has no label"),
+    ({"addresses": [{"dev": "v0", "address": "2001:db8::1/64", "broadcast": "192.0.2.255"}]}, "option broadcast: IPv6 has"),
+    ({"addresses": [{"dev": "v0", "address": "2001:db8::1/64", "scope": "host"}]}, "option scope: the scope of an IPv6"),
+    ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "label": "other"}]}, "option label: .* does not begin with"),
+    ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "valid_lft": 5, "preferred_lft": 6}]}, "option preferred_lft"),
+    ({"routes": [{**SIX, "tos": 4}]}, "option tos: IPv6 routes have none"),
+    ({"routes": [{**SIX, "scope": "link"}]}, "option scope: IPv6 routes have none"),
+    ({"routes": [{"dst": "10.0.0.0/8", "dev": "v0", "pref": "high"}]}, "option pref: IPv4 routes have none; say metric"),
+    ({"routes": [{**SIX, "src": "192.0.2.1"}]}, "option src: 192.0.2.1 is not of the family"),
+    ({"routes": [{"dst": "127.0.0.0/8", "table": "local", "type": "local", "state": "absent"}]}, "option table: the local table is the kernel's own"),
+    ({"routes": [{"dst": "192.0.2.0/24", "state": "absent"}]}, "route 192.0.2.0/24"),
+    ({"links": [{"name": "lo", "state": "absent"}]}, "link lo: lo is a physical or built-in interface"),
+    ({"rules": [{"priority": 0, "table": "local", "state": "absent"}]}, "rule 0: .* was not made by linuxnet.lab"),
+    ({"addresses": [{"dev": "lo", "address": "127.0.0.1/8", "state": "absent"}]}, "address 127.0.0.1/8"),
+    ({"sysctls": [{"name": "net.ipv4.no_such_thing", "value": 1}]}, "net.ipv4.no_such_thing"),
+    ({"sysctls": [{"name": "net.ipv4.conf.none0.rp_filter", "value": 1}]}, "none0"),
+    ({"fdb": [{"dev": "v0", "mac": "02:00:00:00:00:09", "dst": "192.0.2.9"}]}, "option dst: v0 is a veth"),
+    ({"fdb": [{"dev": "v0", "mac": "02:00:00:00:00:09", "src_vni": 7}]}, "option src_vni: v0 is no external vxlan"),
+    (
+        {"links": [BRIDGE], "fdb": [{"dev": "x0", "mac": "02:00:00:00:00:09", "which": "master", "dst": "192.0.2.9"}]},
+        "option dst: an entry of a bridge has no destination",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("description, words", REFUSED, ids=[words for _description, words in REFUSED])
+def test_what_makes_no_sense_is_refused_and_nothing_has_been_changed(description: dict[str, Any], words: str) -> None:
+    run(NET)
+    before = state()
+    with pytest.raises((Refused, Failed), match=words) as refused:
+        run(description)
+    assert isinstance(refused.value, Refused), "found out only by trying"
+    assert not unlike(before, state())
