@@ -8,6 +8,8 @@ parameters first, so that an omitted one would be reset.
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Mapping
 from typing import Any
 
 from .._model import FLAG, IP4, OPTIONAL_LINK, RECREATE, U16, U32, Field, Type, choice, dumper, integer, loader
@@ -75,6 +77,13 @@ def dump(fields: dict[str, Any], attrs: dict[str, Any]) -> dict[str, Any]:
     if any(option in fields for option in _ENCAP_FLAGS):
         attrs["IFLA_IPIP_ENCAP_FLAGS"] = sum(bit for option, bit in _ENCAP_FLAGS.items() if fields.get(option))
     return attrs
+
+
+def hint(code: int, fields: Mapping[str, Any]) -> str:
+    """What to make of the kernel's refusal."""
+    if code != errno.EINVAL or fields.get("encap", "none") == "none":
+        return ""
+    return f"encap {fields['encap']} needs the module fou (CONFIG_NET_FOU_IP_TUNNELS): modprobe fou"
 
 
 def command_words(fields: dict[str, object]) -> list[str]:
