@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import yaml
 from ansible_collections.linuxnet.lab.plugins import modules
 
 from ..engine.support import kernel_has, lab, sh
+from ..info.test_netns import FILES, IDS, in_control_groups
 
 __all__ = ["lab"]
 pytestmark = pytest.mark.usefixtures("lab")
@@ -86,6 +88,8 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "veth": (*HOST, "ip netns add red", *NODE1),
     "vxlan": (*VETH1, "ip -n node1 addr add 192.168.1.2/24 dev veth1"),
 }
+WITH_CONTAINER = ("link_info", "netns_info")  # their examples look at the namespace of another process
+ALONE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")  # no namespaces of others come and go
 NAMES = sorted(path.stem for path in Path(modules.__path__[0]).glob("*.py") if path.stem != "__init__")
 
 
@@ -102,6 +106,14 @@ def counted(output: str) -> dict[str, dict[str, int]]:
     return {host: {what: int(n) for what, n in re.findall(r"(\w+)=(\d+)", line)} for host, line in lines}
 
 
+def called_minio(pid: int, stack: ExitStack) -> None:
+    """Make a process one of the container minio, as containerd does."""
+    path = f"/run/containerd/io.containerd.runtime.v2.task/k8s.io/{IDS['minio']}/config.json"
+    Path(path).parent.mkdir(parents=True)
+    Path(path).write_text(json.dumps(FILES[path]))
+    stack.enter_context(in_control_groups({"minio": pid}))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_run_and_change_nothing_the_second_time(name: str, tmp_path: Path) -> None:
     if name == "ipip_tunnel" and not kernel_has("ipip"):
@@ -112,18 +124,26 @@ def test_examples_run_and_change_nothing_the_second_time(name: str, tmp_path: Pa
     play = {"gather_facts": False, "connection": "ansible.builtin.local"}
     plays = [{"hosts": host, **play, "tasks": [task]} for task in tasks for host in ("first", "second")]
     (tmp_path / "examples.yml").write_text(json.dumps(plays))
-    with subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link add eth0 type bridge; echo; cat"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as container:  # fmt: skip
+    with ExitStack() as stack:
+        container = stack.enter_context(
+            subprocess.Popen(
+                ["unshare", "-n", "sh", "-c", "ip link add eth0 type veth peer name lan; echo; exec cat"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        )
         assert container.stdout is not None and container.stdout.readline()
+        if name in WITH_CONTAINER:
+            called_minio(container.pid, stack)
         done = subprocess.run(
             [
+                *([] if name in WITH_CONTAINER else ALONE),
                 Path(sys.executable).parent / "ansible-playbook", tmp_path / "examples.yml", "-i", "first,second",
                 "-e", json.dumps({"ansible_python_interpreter": sys.executable, "pid": container.pid}),
             ],
             capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
             env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCAL_TEMP": str(tmp_path), "ANSIBLE_REMOTE_TEMP": str(tmp_path)},
         )  # fmt: skip
-        container.communicate()
     assert done.returncode == 0, (done.stdout[-3000:], done.stderr[-2000:])
     first, second = counted(done.stdout)["first"], counted(done.stdout)["second"]
     planned = sum(bool(task.get("check_mode")) for task in tasks)
