@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filters probes, late_probes, verdicts, service_requests, service_answers and lab_report: see their documentation beside this file."""
+"""The filters probes, late_probes, verdicts, service_requests, service_answers, lab_report and conflicts: see their documentation beside this file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.linuxnet.lab.plugins.plugin_utils.conflicts import conflicts
 from ansible_collections.linuxnet.lab.plugins.plugin_utils.lab_report import report
 from ansible_collections.linuxnet.lab.plugins.plugin_utils.service_verification import answers, requests
 from ansible_collections.linuxnet.lab.plugins.plugin_utils.verification import late, probes, verdicts
@@ -26,4 +27,5 @@ class FilterModule:
             "service_requests": requests,
             "service_answers": answers,
             "lab_report": report,
+            "conflicts": conflicts,
         }

@@ -90,7 +90,7 @@ def plan(values: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]) -> d
     switches = {name: check.read(name, boolean, False) for name in ("forwarding", "nat", "firewall")}
     dns = [check.parse(f"dns[{n}]", one, any_address) for n, one in enumerate(check.read("dns", listing, []), 1)]
     gateway = _gateway(check, subnet)
-    spaces = _spaces(check, subnet, gateway, bridge)
+    spaces = _spaces(check, subnet, gateway, bridge, mac)
     _check_own_network(check, subnet, bridge, hostvars.get(host, {}))
     part: dict[str, Any] = {
         "problems": check.problems,
@@ -128,7 +128,7 @@ def _gateway(check: Check, subnet: Network4 | None) -> ipaddress.IPv4Address | N
     return gateway
 
 
-def _spaces(check: Check, subnet: Network4 | None, gateway: Any, bridge: str) -> list[Space]:
+def _spaces(check: Check, subnet: Network4 | None, gateway: Any, bridge: str, mac: str) -> list[Space]:
     """The namespaces with all that is left out filled in; what is stated is reserved before anything is derived."""
     entries = []
     for number, one in enumerate(check.read("namespaces", listing, []), 1):
@@ -142,6 +142,7 @@ def _spaces(check: Check, subnet: Network4 | None, gateway: Any, bridge: str) ->
     _check_twice(check, entries, "name", {})
     _check_twice(check, entries, "address", {gateway: "the gateway (the bridge)"} if gateway else {})
     _check_twice(check, entries, "host_interface", {bridge: "the bridge"})
+    _check_twice(check, entries, "mac", {mac: "the bridge"})
     if subnet is None or check.problems:
         return []
     return list(_filled(check, entries, subnet, gateway, bridge))

@@ -252,7 +252,7 @@ def _mesh(everyone: dict[str, Member], host: str, ends: list[dict[str, Any]]) ->
     linked = [name for name in taking_part if name != host and connected(taking_part[host], taking_part[name])]
     check_underlays(everyone, [host, *linked] if linked else [], (4,))
     addresses = _addresses(taking_part, pool) if linked and pool is not None else {}
-    names = tunnel_names(check, linked)
+    names = tunnel_names(check, linked, [end["host_interface"] for end in ends if "host_interface" in end])
     for name in linked:
         _check_mtu(everyone[host], everyone[name])
     if any(name not in addresses for name in (host, *linked)):
@@ -332,11 +332,12 @@ def _derived(address: Any, pool: Any) -> Any:
         raise ValueError(f"{error}, derived from the underlay address; state another one") from None
 
 
-def tunnel_names(check: Check, peers: Iterable[str]) -> dict[str, str]:
+def tunnel_names(check: Check, peers: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     """The name of the tunnel to each peer: the stated one, else ipip-PEER where that fits, else ipip- and a hash of PEER."""
     given = check.values.get("names") or {}
     found: dict[str, str] = {}
     owners: dict[str, str] = {}
+    reserved = set(taken)
     for peer in peers:
         name = check.parse(f"names.{peer}", given[peer], link_name, "") if peer in given else _tunnel_name(peer)
         if name == "tunl0":
@@ -344,6 +345,8 @@ def tunnel_names(check: Check, peers: Iterable[str]) -> dict[str, str]:
                 f"names.{peer}",
                 "'tunl0' is the fallback device that the kernel has in each namespace; take another name",
             )
+        if name in reserved:
+            check.problem(f"names.{peer}", f"{name!r} is an interface of the pair already; state another one")
         if name in owners:
             check.problem(
                 f"names.{peer}", f"{name!r} is the name of the tunnel to {owners[name]} already; state another one"

@@ -63,5 +63,5 @@ for file in /etc/netns/*/resolv.conf; do
     echo "changed: $file removed"
     [ "$mode" = do ] || continue
     rm -f "$file"
-    rmdir "/etc/netns/$name" 2>/dev/null || :
+    rmdir "/etc/netns/$name" /etc/netns 2>/dev/null || :
 done

@@ -6,21 +6,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ..engine.support import lab, sh, state, unlike
+from ..engine.support import lab
+from ..mistakes import HOST, play
 
 __all__ = ["lab"]
 pytestmark = pytest.mark.usefixtures("lab")
-ROOT = Path(__file__).parents[3]
-HOST = {"underlay_device": "ens32", "underlay_mtu": 1500, "ansible_connection": "local"}
 WEB: dict[str, Any] = {"cluster_ip": "10.96.0.7", "port": 80, "target_port": 8080}
 
 
@@ -34,23 +30,6 @@ def inventory(**variables: Any) -> dict[str, Any]:
         hosts[name].update(values)
     shared = {"ansible_python_interpreter": sys.executable, **variables}
     return {"all": {"children": {"pod_hosts": {"hosts": hosts, "vars": shared}, "spare": {"hosts": {"three": HOST}}}}}
-
-
-def play(folder: Path, described: dict[str, Any]) -> str:
-    """What lab.yml says about it; it must fail, and change nothing."""
-    sh("ip", "link", "add", "ens32", "type", "veth", "peer", "name", "far")
-    sh("ip", "addr", "add", "192.0.2.1/24", "dev", "ens32")
-    before = state()
-    (folder / "hosts.json").write_text(json.dumps(described))
-    done = subprocess.run(
-        [Path(sys.prefix) / "bin/ansible-playbook", "lab.yml", "-i", str(folder / "hosts.json")],
-        cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(folder / "home")},
-    )  # fmt: skip
-    assert done.returncode and "changed=0" in done.stdout and "changed=1" not in done.stdout, done.stdout + done.stderr
-    assert not unlike(before, state())
-    assert "no host has been changed" in done.stdout, done.stdout
-    return done.stdout
 
 
 def test_pods_and_blocks(tmp_path: Path) -> None:

@@ -192,6 +192,18 @@ def test_absent_asks_nothing_of_the_variables() -> None:
             "namespaces[1].interface: 'much-too-long-name'",
         ),
         ({"namespaces": [{"name": "a", "host_interface": "vnet-br0"}]}, "'vnet-br0' is the bridge's already"),
+        (
+            {
+                "namespaces": [
+                    {"name": n, "mac": m} for n, m in (("a", "02:00:00:00:00:0A"), ("b", "02:00:00:00:00:0a"))
+                ]
+            },
+            "h1: bridge_network_namespaces[2].mac: '02:00:00:00:00:0a' is a's already",
+        ),
+        (
+            {"mac": "02:00:00:00:00:01", "namespaces": [{"name": "a", "mac": "02:00:00:00:00:01"}]},
+            "h1: bridge_network_namespaces[1].mac: '02:00:00:00:00:01' is the bridge's already",
+        ),
         ({"subnet": "10.0.0.0/30", "namespaces": ["a", "b"]}, "no address is left in 10.0.0.0/30 for b"),
     ],
 )

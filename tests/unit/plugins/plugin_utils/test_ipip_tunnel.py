@@ -257,6 +257,11 @@ def test_accept() -> None:
             "h1: ipip_tunnel_names.h3: 't' is the name of the tunnel to h2",
         ),
         (inventory(2), {"names": {"h2": "tunl0"}}, "h1: ipip_tunnel_names.h2: 'tunl0' is the fallback device"),
+        (
+            inventory(2),
+            {"pair": True, "names": {"h2": "v1-P"}},
+            "h1: ipip_tunnel_names.h2: 'v1-P' is an interface of the pair",
+        ),
         (inventory(2), {"names": {"h2": "x/y"}}, "h1: ipip_tunnel_names.h2: 'x/y' holds"),
         ({**inventory(1), "h2": {}}, {}, "h2: underlay_address: is not stated and cannot be found out"),
         (inventory(2, h1={"underlay_address": "there"}), {}, "h1: underlay_address: 'there' is not an IP address"),

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Notes how a host's network is, or compares it with the note: links, addresses, routes, rules, neighbours, FDB,
-namespaces, kernel parameters, chains, and what is kept of the lab itself.
+namespaces and their files, kernel parameters, chains, and what is kept of the lab itself.
 
 It is the host's own account of itself, by iproute2, /proc/sys and iptables-save: nothing of the collection is in it.
 """
@@ -17,7 +17,7 @@ import subprocess
 import sys
 from typing import Any
 
-NOTE = "/run/before_pod_network.json"
+NOTE = "/run/before.json"
 # comes and goes by itself
 TRANSIENT = {
     "valid_life_time",
@@ -28,6 +28,7 @@ TRANSIENT = {
     "updated",
     "expires",
     "ssthresh",
+    "gc_timer",  # a bridge's
 }
 COMMANDS = {
     "links": "ip -json -details link",
@@ -85,17 +86,18 @@ def parameters() -> dict[str, str]:
     return found
 
 
+def below(top: str) -> list[str]:
+    """All files there."""
+    return sorted(os.path.join(folder, name) for folder, _folders, names in os.walk(top) for name in names)
+
+
 def snapshot() -> dict[str, Any]:
     """{what: what there is}"""
     found = {what: plain(json.loads(output(command) or "[]")) for what, command in COMMANDS.items()}
     found["chains"] = {family: chains(family) for family in ("iptables", "ip6tables")}
     found["parameters"] = parameters()
-    found["notes"] = sorted(
-        os.path.join(folder, name)
-        for folder, _folders, names in os.walk("/run/linuxnet.lab")
-        for name in names
-        if name != "lock"
-    )
+    found["notes"] = [path for path in below("/run/linuxnet.lab") if not path.endswith("/lock")]
+    found["files"] = below("/etc/netns")
     return found
 
 
