@@ -9,12 +9,34 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 
 NODES = ["vms100", "vms101", "vms102"]
 UNDERLAY = {name: f"192.168.26.{100 + number}" for number, name in enumerate(NODES)}
+
+# A name server that gives each name the address argv[1]. It prints its process, which ends with the test.
+NAME_SERVER = r"""
+import os, socket, sys
+own = socket.socket(type=socket.SOCK_DGRAM)
+own.bind((sys.argv[1], 53))
+if pid := os.fork():
+    print(pid)
+    sys.exit()
+for stream in range(3):
+    os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+while True:
+    query, client = own.recvfrom(512)
+    end = query.index(0, 12) + 5
+    known = query[end - 4 : end] == bytes([0, 1, 0, 1])  # IN A
+    answer = bytes([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]) + socket.inet_aton(sys.argv[1])
+    header = query[:2] + bytes([0x81, 0x80, 0, 1, 0, known, 0, 0, 0, 0])
+    own.sendto(header + query[12:end] + answer * known, client)
+"""
 
 
 class Packet(NamedTuple):
@@ -75,8 +97,40 @@ class Node:
         assert hexes, f"no packet {wanted} on {device}: {out}"
         return Packet(bytes.fromhex("".join(hexes).replace(" ", "")))
 
+    def capture_at(self, far: Node, device: str, wanted: str, ping: str) -> Packet:
+        """The first packet that arrives at another host, which this one sends with a command again and again."""
+        with ThreadPoolExecutor() as pool:
+            found = pool.submit(far.capture, "", device, wanted, ":")
+            while not found.done():
+                self.sh(ping)
+            return found.result()
+
+    @contextmanager
+    def name_server(self, address: str) -> Iterator[None]:
+        """A name server on this host until the end of the block; all names have its own address."""
+        process = self.sh(f"python3 -c {shlex.quote(NAME_SERVER)} {address}").strip()
+        try:
+            yield
+        finally:
+            self.sh(f"kill {process}")
+
+    @contextmanager
+    def without_forwarding(self) -> Iterator[None]:
+        """The host forwards no packets until the end of the block."""
+        self.sh("sysctl -qw net.ipv4.ip_forward=0")
+        try:
+            yield
+        finally:
+            self.sh("sysctl -qw net.ipv4.ip_forward=1")
+
 
 @pytest.fixture
 def node(host: Any) -> Node:
     """The test host that a test is about."""
     return Node(host)
+
+
+@pytest.fixture
+def outside(host: Any) -> Node:
+    """The test host that plays the Internet."""
+    return Node(host.get_host("ansible://outside", ansible_inventory=host.backend.ansible_inventory))

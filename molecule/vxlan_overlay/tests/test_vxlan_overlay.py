@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ OTHER = {"node1": "node2", "node2": "node1"}
 
 
 def test_namespaces(node: Any) -> None:
-    assert set(ENDS) <= {one["name"] for one in node.ip("netns")}  # D1
+    assert {one["name"] for one in node.ip("netns")} == set(ENDS)  # D1
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -26,6 +27,9 @@ def test_the_underlay(node: Any, name: str) -> None:
     (link,) = node.ip(f"-n {name} -d addr show {device}")
     (peer,) = node.ip(f"-n {OTHER[name]} link show {ENDS[OTHER[name]][0]}")
     assert link["link_index"] == peer["ifindex"] and link["linkinfo"]["info_kind"] == "veth"  # D2, D9
+    shown = node.sh(f"ip -n {name} -d link show {device}")
+    assert re.search(rf" {device}@if{peer['ifindex']}: .*link-netns {OTHER[name]} ", shown, re.S), shown  # D9
+    assert re.search(r"\bveth addrgenmode eui64 numtxqueues \d+ ", shown), shown
     assert {"UP", "LOWER_UP"} <= set(link["flags"])  # D3
     assert (address, 24) in [(a["local"], a["prefixlen"]) for a in link["addr_info"]]
     assert device not in [one["ifname"] for one in node.ip("link")]
@@ -48,10 +52,17 @@ def test_the_end_point(node: Any, name: str) -> None:
     assert (link["mtu"], link["min_mtu"], link["max_mtu"]) == (1450, 68, 65535)  # D8
     assert (data["ageing"], data["udp_csum"], data["learning"]) == (300, True, True)
     assert (data["port_range"]["low"], data["port_range"]["high"]) == (0, 0)
+    shown = node.sh(f"ip -n {name} -d link show vxlan0")
+    for words in (
+        "promiscuity 0 ", f"vxlan id 42 remote {data['remote']} local {local} dev {device} srcport 0 0 dstport 4789 ",
+        " ageing 300 ", " udpcsum noudp6zerocsumtx noudp6zerocsumrx ", " addrgenmode eui64 numtxqueues ",
+    ):  # fmt: skip
+        assert words in shown, shown  # D8, D14
     assert (overlay, 24) in [(a["local"], a["prefixlen"]) for a in link["addr_info"]]  # D7
     routes = {r["dst"]: r for r in node.ip(f"-n {name} route")}
-    assert (routes["172.17.1.0/24"]["dev"], routes["172.17.1.0/24"]["prefsrc"]) == ("vxlan0", overlay)  # D10
-    assert (routes["192.168.1.0/24"]["dev"], routes["192.168.1.0/24"]["protocol"]) == (device, "kernel")
+    for subnet, dev, source in (("172.17.1.0/24", "vxlan0", overlay), ("192.168.1.0/24", device, local)):  # D10
+        route = routes[subnet]
+        assert (route["dev"], route["protocol"], route["scope"], route["prefsrc"]) == (dev, "kernel", "link", source)
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -59,12 +70,18 @@ def test_pings_headers_and_forwarding_entries(node: Any, name: str) -> None:
     device, local, _overlay = ENDS[name]
     _device, remote, far = ENDS[OTHER[name]]
     assert node.ping(name, far) == (3, [64])  # D13
+    assert " 5 received, 0% packet loss" in node.sh(f"ip netns exec {name} ping -c 5 -i 0.2 {far}")
     entries = json.loads(node.sh(f"bridge -n {name} -j fdb"))
     default = [e for e in entries if e["mac"] == "00:00:00:00:00:00"]
     assert [(e["ifname"], e["dst"], e["viaIf"], e["state"]) for e in default] == [
         ("vxlan0", remote, device, "permanent")
     ]  # D11
-    assert any(e["ifname"] == device and e["mac"].startswith("01:00:5e") and e["state"] == "permanent" for e in entries)
+    groups = [
+        e["mac"][:5] for e in entries if e["ifname"] == device and (e["flags"], e["state"]) == (["self"], "permanent")
+    ]
+    assert {"33:33", "01:00"} <= set(groups)
+    shown = node.sh(f"bridge -n {name} fdb show dev vxlan0")
+    assert f"00:00:00:00:00:00 dst {remote} via {device} self permanent" in shown
     mac = node.ip(f"-n {OTHER[name]} link show vxlan0")[0]["address"]
     assert [e["dst"] for e in entries if e["mac"] == mac and e.get("state") != "permanent"] == [remote]  # D12
     assert any(n["dst"] == far and n["lladdr"] == mac for n in node.ip(f"-n {name} neigh show dev vxlan0"))
