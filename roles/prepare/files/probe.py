@@ -245,7 +245,8 @@ def kinds(names):
             info += attribute(2, data)
         body = bytes(16) + attribute(3, b"probe\0") + attribute(18, info)  # IFLA_IFNAME, IFLA_LINKINFO
         code = struct.unpack_from("=i", ask(RTM_NEWLINK, ACK | CREATE | EXCL, body)[-1][1])[0]
-        found[name] = True if code == 0 else False if code == -95 else None
+        # EEXIST: an ipip tunnel without ends is the fallback device, which each namespace has once there is the kind
+        found[name] = True if code in (0, -17) else False if code == -95 else None
         if code == 0:
             ask(RTM_DELLINK, ACK, bytes(16) + attribute(3, b"probe\0"))
     return found
