@@ -156,7 +156,7 @@ class Run:
 
     def look(self, at: Iterable[Key] | None = None) -> Have:
         """A fresh snapshot of the scope, or of those kinds in it that some keys are of."""
-        scope = self.scope if at is None else self.scope.narrowed({"link", *(key.kind for key in at)})
+        scope = self.scope if at is None else self.scope.narrowed({key.kind for key in at})
         return snapshot(self.namespaces, scope)
 
     def prepare(self, want: Mapping[Key, Object], gone: Iterable[Key], rules: Rules, have: Have) -> tuple[Have, Plan]:
@@ -170,14 +170,16 @@ class Run:
     def _widen(self, first: Plan, have: Have) -> bool:
         """Add to the scope what a way back needs to know; whether there was anything to add.
 
-        On a link that is not there yet, nothing hangs.
+        On a link that is not there yet, nothing hangs; what goes whole or at the very end need not be put back.
         """
+        ops, _held = first.parts()
         torn = [
             op.key
-            for op in first.ops
-            if op.key.kind in ("link", "netns") and (op.action == "move" or op.key in have.objects)
+            for op in ops
+            if (op.key.kind == "link" and (op.action == "move" or op.key in have.objects))
+            or (op.key.kind == "netns" and op.key in have.objects and op.key.ident[0] not in have.whole)
         ]
-        torn += [op.key for op in first.ops if op.key.kind == "address" and op.action == "delete"]
+        torn += [op.key for op in ops if op.key.kind == "address" and op.action == "delete"]
         links = [key for key in (*torn, *first.dragged) if key.kind == "link"]
         found = [have.objects[key] for key in links if key in have.objects and key not in self.scope.links]
         seen = [one for one in found if one.key not in have.beyond]
@@ -205,9 +207,10 @@ class Run:
             raise wrapped from error
 
     def _converge(self, first: Plan, before: Have) -> Have:
-        """Apply, look and plan again, until nothing is left to do."""
-        todo, have = first, before
-        gone = [op.key for op in first.ops if op.action == "delete" and op.key not in first.goal]
+        """Apply, look and plan again, until nothing is left to do but what is held back."""
+        ops, _held = first.parts()
+        todo, have = first._replace(ops=ops, held=0), before
+        gone = [op.key for op in ops if op.action == "delete" and op.key not in first.goal]
         for _round in range(ROUNDS + 1):
             self._apply(todo, have)
             have = self.look(at=(*first.goal, *gone))
@@ -219,19 +222,22 @@ class Run:
         raise ApplyError(todo.ops[0], f"the kernel does not keep it: {'; '.join(todo.commands())}")
 
     def _let_go(self, first: Plan, have: Have) -> None:
-        """The links that go with removed namespaces: the last step, as from here on the namespaces cannot come back.
+        """The links that go where namespaces go whole: the last step, as from here on these cannot come back.
 
-        The kernel does that too, some time after the last descriptor is closed, unless a process is in the namespace.
+        A namespace's own end is there as well: the kernel would remove it some time after the last descriptor is
+        closed, unless a process is in the namespace. All of them at once, as one wait for RCU is what that costs.
         """
-        ends = [other for op in first.ops if op.key.kind == "netns" for other in op.also]
-        ops = [Op("delete", end.key, {}, end.fields) for end in ends if end.key in have.objects]
+        verified, held = first.parts()
+        ends = [other for op in verified if op.key.kind == "netns" for other in op.also]
+        ops = [*held, *(Op("delete", end.key, {}, end.fields) for end in ends)]
+        self.touched |= first.touched()
         for op in ops:
             self.fault(self.done, op)
             self.done += 1
         for where, batch in groupby(sorted(ops, key=lambda op: op.key.netns), lambda op: op.key.netns):
             self._delete_links(where, list(batch))
         for op in ops:
-            del have.objects[op.key]
+            have.objects.pop(op.key, None)
 
     def _apply(self, todo: Plan, have: Have, before: Have | None = None, failures: list[str] | None = None) -> None:
         """Send the ops in order. With `failures`, errors are noted there and the rest goes on."""
@@ -346,9 +352,10 @@ class Run:
                 return
             own = next((group for group, names in members.items() if group and names == going), None)
             group = own or next(number for number in range(0x4C4E4C00, 0x4C4E4CFF) if number not in members)
-            errors = channel.change([*([] if own else link.gathering(numbers, group)), link.deletion(group)])
-            if errors:
-                raise ApplyError(ops[min(*errors, len(ops) - 1)], str(errors[min(errors)]))
+            for requests in ([] if own else link.gathering(numbers, group), [link.deletion(group)]):
+                errors = [error for error in channel.change(requests).values() if error.code not in _GONE["link"]]
+                if errors:
+                    raise ApplyError(ops[0], str(errors[0]))
 
     # ---- back
 

@@ -110,10 +110,12 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
     pruned = held if options.prune else [key for key in held if key in want.gone]
     scope = Scope([*want.objects, *want.gone, *pruned])
     scope.add(key for key in ledger.all() if key.kind == "chain" and (key.netns, key.ident[0]) in scope.chains)
-    if any(key.kind in ("link", "netns", "address") for key in (*want.gone, *pruned)):
-        scope.kinds |= DUMPED  # what goes with them has to be known as well: better now than in a second look
     ledger.forget_others(namespaces.inode)
     scope.whole = _going_whole(ledger, options.name, pruned, want) & set(namespaces.known().values())
+    if scope.whole:
+        scope.kinds = _beside(ledger, options.name, pruned, want, scope.whole)
+    elif any(key.kind in ("link", "netns", "address") for key in (*want.gone, *pruned)):
+        scope.kinds |= DUMPED  # what goes with them has to be known as well: better now than in a second look
     transaction = Run(namespaces, scope, fault)
     try:
         have = transaction.look()
@@ -160,14 +162,12 @@ def _note(ledger: Ledger, options: Options, plan: Plan, have: Have, want: Want, 
 def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger) -> Result:
     after = have
     if plan.ops:
-        stored = Ledger()
-        ledger.save()
+        ledger.begin()
         try:
             after = transaction.carry_out(plan, have)
         except ApplyError as error:
             if error.rolled_back:
-                ledger.entries = stored.entries
-                ledger.save()
+                ledger.undo()
             raise Failed(error, plan.commands()) from error
         ledger.settle(after)
     ledger.save()
@@ -214,12 +214,23 @@ def _going_whole(ledger: Ledger, name: str, pruned: list[Key], want: Want) -> se
 
     Only where nothing is put that could meet what goes along with them at the very end.
     """
-    put = {key for key in pruned if ledger.last(name, key)[1]} | want.objects.keys()
+    going = {str(key.ident[0]) for key in (*want.gone, *pruned) if key.kind == "netns"}
+    going -= {key.ident[0] for key in pruned if key.kind == "netns" and ledger.last(name, key) != (True, None)}
+    put = {key for key in pruned if key.netns not in going and ledger.last(name, key)[1]} | want.objects.keys()
     if any(key.kind not in _BESIDE for key in put):
         return set()
-    going = {key for key in (*want.gone, *pruned) if key.kind == "netns"}
-    staying = {key.ident[0] for key in pruned if key in going and ledger.last(name, key) != (True, None)}
-    return {str(key.ident[0]) for key in going} - staying - {key.netns for key in put}
+    return going - {key.netns for key in put}
+
+
+def _beside(ledger: Ledger, name: str, pruned: list[Key], want: Want, whole: set[str]) -> set[str]:
+    """The kinds to look for where namespaces go whole: links, and what is neither in such a one nor on a link that goes."""
+    going = {key for key in (*want.gone, *pruned) if key in want.gone or ledger.last(name, key) == (True, None)}
+    on_links = ("address", "neighbor", "fdb")
+    return {"link"} | {
+        key.kind
+        for key in (*want.objects, *want.gone, *pruned)
+        if key.netns not in whole and not (key.kind in on_links and link.key(key.netns, str(key.ident[0])) in going)
+    }
 
 
 def _goes_along(key: Key, want: Want) -> bool:

@@ -6,7 +6,8 @@
 
 Most objects carry a mark in the kernel. Some cannot (a namespace, a parameter), and nothing in the kernel knows what a
 value was before, or which description an object belongs to. That is kept here, in /run: it ends, as the objects do,
-with the next boot. The ledger is written before the first change, so that a killed run can be cleaned up after.
+with the next boot. The ledger is written before the first change (what comes, and what goes as well) and after the
+last, so that a killed run can be cleaned up after.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ._snapshot import Have
 
 FOLDER = "/run/linuxnet.lab"
 _POLL = 0.05
+_Entries = dict[str, dict[Key, dict[str, Any]]]
 
 
 class Busy(Exception):
@@ -62,7 +64,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.path = f"{FOLDER}/ledger.json"
-        self.entries: dict[str, dict[Key, dict[str, Any]]] = {}
+        self.entries: _Entries = {}
         self.stored = "{}"
         self.warnings: list[str] = []
         with suppress(FileNotFoundError), open(self.path, encoding="utf-8", errors="replace") as file:
@@ -73,13 +75,28 @@ class Ledger:
             self.warnings.append(
                 f"{self.path} could not be read and is begun anew: what was made before stays until it is stated absent"
             )
+        self.earlier = {name: dict(held) for name, held in self.entries.items()}
 
-    def _render(self) -> str:
-        return json.dumps({name: [(*key, e) for key, e in held.items()] for name, held in self.entries.items() if held})
+    def begin(self) -> None:
+        """Before the first change: what is noted now and what was noted before, as either may be there meanwhile."""
+        names = {**self.earlier, **self.entries}
+        both = {name: {**self.earlier.get(name, {}), **self.entries.get(name, {})} for name in names}
+        if both != self.earlier:
+            self._write(both)
 
     def save(self) -> None:
+        """After the last change."""
+        self._write(self.entries)
+
+    def undo(self) -> None:
+        """All is as before."""
+        self._write(self.earlier)
+
+    def _write(self, entries: _Entries) -> None:
         """Write it as a whole, if it changed."""
-        text = self._render()
+        text = json.dumps(
+            {name: [(*key, entry) for key, entry in held.items()] for name, held in entries.items() if held}
+        )
         if text == self.stored:
             return
         if text == "{}":

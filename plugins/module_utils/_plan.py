@@ -21,6 +21,7 @@ from ._snapshot import Have, devices_of
 
 FALLBACKS = (ipip.FALLBACK, "gre0", "gretap0", "erspan0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0")
 _CONFIG_ORDER = {"sysctl": 2, "address": 4, "route": 5, "rule": 7, "neighbor": 8, "fdb": 9}
+_LAST = 7  # behind the namespaces: see _delete_doomed
 _REMOVAL_ORDER = {"route": 0, "neighbor": 1, "fdb": 2, "address": 3}
 # What a new link is, mostly; where it is not, the next look tells.
 _FRESH = {"arp": True, "multicast": True, "addrgenmode": "eui64", "up": False, "promisc": False, "allmulticast": False}
@@ -46,6 +47,12 @@ class Plan(NamedTuple):
     problems: list[Problem]
     dragged: dict[Key, None]
     goal: dict[Key, Object]  # what was wanted, and what is put back beside it
+    held: int = 0  # how many of the ops, the last ones, wait until all the others are verified
+
+    def parts(self) -> tuple[list[Op], list[Op]]:
+        """The ops that are verified, and those that are held back until they are."""
+        at = len(self.ops) - self.held
+        return self.ops[:at], self.ops[at:]
 
     def commands(self) -> list[str]:
         """The ops as iproute2 command lines."""
@@ -124,7 +131,8 @@ class _Planner:
         self._rest()
         self.ops.sort(key=lambda pair: pair[0])
         dragged = {**self.dragged, **self.affected, **self._released()}
-        return Plan([op for _order, op in self.ops], self.problems, dragged, self.want)
+        held = sum(order[0] == _LAST for order, _op in self.ops)
+        return Plan([op for _order, op in self.ops], self.problems, dragged, self.want, held)
 
     def _released(self) -> dict[Key, None]:
         """Links that lose their master, because it goes or is created anew."""
@@ -513,6 +521,7 @@ class _Planner:
         return have.key.kind == "fdb" and device is not None and dst is not None and dst == device.fields.get("remote")
 
     def _delete_doomed(self) -> None:
+        """Where namespaces go whole, links go last: until then, the names of the namespaces are all there is to undo."""
         handled = {end.key for ends in self.along.values() for end in ends}
         for key in self.doomed:
             if key in handled:
@@ -525,8 +534,10 @@ class _Planner:
             if peer:
                 handled.add(link.key(*peer))
                 self.dragged[link.key(*peer)] = None
+            sooner = key in self.want or netns.key(key.netns) in self.doomed
+            phase = _LAST if self.have.whole and not sooner else 1
             depth = 0 if have.fields.get("lower") or have.fields.get("dev") else 1
-            self._add((1, key.netns, depth, key.ident), Op("delete", key, {}, have.fields))
+            self._add((phase, key.netns, depth, key.ident), Op("delete", key, {}, have.fields))
 
     def _remove(self, key: Key) -> None:
         have = self.have.objects.get(key)

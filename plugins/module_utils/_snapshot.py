@@ -30,6 +30,7 @@ class Have:
         self.names: dict[str, dict[int, str]] = {}  # namespace: {ifindex: link}
         self.altnames: dict[str, dict[str, str]] = {}  # namespace: {altname: link}
         self.inodes: dict[str, int] = {}  # namespace: inode
+        self.whole: set[str] = set()  # namespaces that go with all that is in them
         self.beyond: dict[Key, str] = {}  # veth whose other end was not looked at: the namespace that holds it
         self.warnings: list[str] = []
         self._on: dict[tuple[str, str], list[Key]] | None = None
@@ -86,9 +87,9 @@ class Scope:
         self.add(keys)
 
     def narrowed(self, kinds: set[str]) -> Scope:
-        """The same with these kinds only."""
+        """The same with these kinds only, and the links that they are on."""
         other = copy(self)
-        other.kinds = self.kinds & kinds
+        other.kinds = self.kinds & (kinds | {"link"} if kinds & DUMPED else kinds)
         return other
 
     def add(self, keys: Iterable[Key]) -> None:
@@ -111,6 +112,7 @@ class Scope:
 def snapshot(namespaces: Namespaces, scope: Scope) -> Have:
     """Read the scope. A namespace that does not exist (yet, or any more) is not in the result."""
     have = Have()
+    have.whole = scope.whole
     namespaces.forget()
     for name in namespaces.known().values():
         have.add(Object(netns.key(name), {}))
@@ -134,22 +136,26 @@ def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, ve
     try:
         with namespaces.entered(where):
             with nl.Channel() as channel:
-                messages = channel.dump(link.DUMP, link.WANTED)
-                names = {message["index"]: message["IFLA_IFNAME"] for message in messages}
-                have.names[where] = names
-                have.index[where] = {name: number for number, name in names.items()}
-                for message in messages:
-                    found = link.read(message, where, names)
-                    have.add(found)
-                    veths.note(found, message)
-                    for other in message.get("IFLA_PROP_LIST", {}).get("IFLA_ALT_IFNAME", ()):
-                        have.altnames.setdefault(where, {})[other] = message["IFLA_IFNAME"]
-                _read_tables(channel, where, names, scope, have)
+                if "link" in scope.kinds:
+                    _read_links(channel, where, have, veths)
+                _read_tables(channel, where, have.names.get(where, {}), scope, have)
             for parameter in sysctl.read(where, sorted(scope.sysctls.get(where, ()))):
                 have.add(parameter)
             _read_chains(where, scope, have)
     except FileNotFoundError:  # the namespace went away meanwhile
         return
+
+
+def _read_links(channel: nl.Channel, where: str, have: Have, veths: _Veths) -> None:
+    messages = channel.dump(link.DUMP, link.WANTED)
+    names = have.names[where] = {message["index"]: message["IFLA_IFNAME"] for message in messages}
+    have.index[where] = {name: number for number, name in names.items()}
+    for message in messages:
+        found = link.read(message, where, names)
+        have.add(found)
+        veths.note(found, message)
+        for other in message.get("IFLA_PROP_LIST", {}).get("IFLA_ALT_IFNAME", ()):
+            have.altnames.setdefault(where, {})[other] = message["IFLA_IFNAME"]
 
 
 def _read_tables(channel: nl.Channel, where: str, names: dict[int, str], scope: Scope, have: Have) -> None:

@@ -169,7 +169,7 @@ def instrument(times: Times) -> None:
     times.wrap(_engine, "_result", "result")
     times.wrap(_engine, "_let_go", "ledger")
     times.wrap(_engine, "_note", "ledger")
-    for name in ("__init__", "save", "settle", "forget_others"):
+    for name in ("__init__", "begin", "save", "settle", "forget_others"):
         times.wrap(_ledger.Ledger, name, "ledger")
     times.wrap(_guard, "objections", "guard")
     times.wrap(_guard, "find_way", "guard")

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Failed, Options, Refused, run
+from ansible_collections.linuxnet.lab.plugins.module_utils._model import Op
 from hypothesis import given
 
 from .networks import Description, descriptions
@@ -20,6 +24,7 @@ from .support import own_network, sh, state, unlike
 from .test_properties import failing_at, profile
 
 LAB = Options(name="lab", prune=True)
+EXACT = partial(state, with_ifindex=True)
 NETWORK: dict[str, Any] = {
     "namespaces": ["red", "green"],
     "links": [
@@ -48,22 +53,28 @@ def links(*where: str) -> set[str]:
     return {one["ifname"] for one in json.loads(sh("ip", "-j", *where, "link")) if one["ifname"] != "tunl0"}
 
 
+def torn_down(look: Callable[[], Any]) -> int:
+    """Tear down with a failure at each op in turn, after which all is as it was, and then without; the number of ops."""
+    before = look()
+    for position in itertools.count():
+        try:
+            run({}, LAB, failing_at(position))
+        except Failed as failure:
+            assert failure.rolled_back, (position, str(failure), failure.left)
+            left = unlike(before, look())
+            assert not left, (f"after a failure at op {position}: {failure}", left)
+        else:
+            return position
+    raise AssertionError
+
+
 @profile
 @given(descriptions())
 def test_a_failure_at_any_op_of_a_teardown_leaves_all_as_it_was(description: Description) -> None:
     with own_network():
         start = state()
         run(description, LAB)
-        before = state()
-        for position in itertools.count():
-            try:
-                run({}, LAB, failing_at(position))
-            except Failed as failure:
-                assert failure.rolled_back, (position, str(failure), failure.left)
-                left = unlike(before, state())
-                assert not left, (f"after a failure at op {position}: {failure}", left)
-            else:
-                break
+        torn_down(state)
         assert not unlike(start, state())
 
 
@@ -72,18 +83,8 @@ def test_namespaces_come_back_with_what_no_description_can_state() -> None:
     run(NETWORK, LAB)
     sh("tc", "-n", "red", "qdisc", "add", "dev", "eth0", "root", "pfifo", "limit", "7")
     sh("ip", "-n", "red", "link", "add", "link", "eth0", "name", "unstated", "type", "macvlan", "mode", "private")
-    before = state(with_ifindex=True), sh("tc", "-n", "red", "qdisc")
-    failures = 0
-    for position in itertools.count():
-        try:
-            run({}, LAB, failing_at(position))
-        except Failed as failure:
-            failures += 1
-            assert failure.rolled_back, (position, str(failure), failure.left)
-            assert not unlike(before, (state(with_ifindex=True), sh("tc", "-n", "red", "qdisc"))), position
-        else:
-            break
-    assert failures >= 5  # the bridge, two namespaces, and at last the two links that go with them
+    ops = torn_down(lambda: (state(with_ifindex=True), sh("tc", "-n", "red", "qdisc")))
+    assert ops == 6  # the parameter, two namespaces, and at last the bridge and the two links that go with them
     assert links() == {"lo"}
 
 
@@ -94,12 +95,63 @@ def test_the_outer_ends_are_gone_on_return_even_if_a_process_stays_in_the_namesp
         try:
             shown = run({}, LAB._replace(check=True)).commands
             assert run({}, LAB).commands == shown
-            assert "ip netns del red" in shown and not [line for line in shown if "vred" in line]
+            assert shown[-3:] == ["ip netns del green", "ip netns del red", "ip link del br0"]
             assert links() == {"lo"}
             assert run(NETWORK, LAB).changed
             assert not run(NETWORK, LAB).changed
         finally:
             process.kill()
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_is_beside_the_namespaces_goes_as_well_and_comes_back_after_a_failure() -> None:
+    sh("ip", "link", "add", "host0", "type", "veth", "peer", "name", "host1")
+    sh("ip", "address", "add", "10.9.0.1/24", "dev", "host0")
+    sh("ip", "link", "set", "host0", "up")
+    sh("ip", "link", "set", "host1", "up")
+    start = state(with_ifindex=True)
+    beside = {
+        "addresses": [{"dev": "host0", "address": "10.9.0.2/24"}, {"dev": "host0", "address": "fd00::1/64"}],
+        "routes": [{"dst": "198.51.100.0/24", "via": "10.9.0.9"}, {"dst": "192.0.2.0/24", "via": "10.0.0.9"}],
+        "neighbors": [
+            {"dev": dev, "dst": f"{net}.9", "lladdr": "02:00:00:00:00:09"}
+            for dev, net in (("host0", "10.9.0"), ("br0", "10.0.0"))
+        ],
+        "rules": [{"priority": 77, "iif": "br0", "table": 254}],
+    }
+    run({**NETWORK, **{kind: [*NETWORK.get(kind, ()), *some] for kind, some in beside.items()}}, LAB)
+    assert torn_down(EXACT) >= 10
+    assert not unlike(start, state(with_ifindex=True))
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_was_changed_in_a_namespace_is_not_put_back_before_it_goes() -> None:
+    start = state()
+    run(NETWORK, LAB)
+    sysctls = [*NETWORK["sysctls"], {"netns": "red", "name": "net.ipv4.ip_forward", "value": 1}]
+    links = [*NETWORK["links"], {"name": "lo", "netns": "red", "up": True}]
+    run({**NETWORK, "sysctls": sysctls, "links": links}, LAB)
+    assert torn_down(EXACT) == 6
+    assert not unlike(start, state())
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("position", range(6))
+def test_a_teardown_that_was_killed_at_any_op_is_finished_by_the_next(position: int) -> None:
+    def dying(number: int, _op: Op) -> None:
+        if number == position:
+            os._exit(9)
+
+    start = state()
+    run(NETWORK, LAB)
+    pid = os.fork()
+    if not pid:
+        run({}, LAB, dying)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    assert run({}, LAB).changed
+    assert not unlike(start, state())
+    assert not run({}, LAB).changed
 
 
 @pytest.mark.usefixtures("lab")
