@@ -70,7 +70,7 @@ EXAMPLES = r"""
 
 - name: Which end on the host belongs to the eth0 of the container with this process?
   linuxnet.lab.link_info:
-    netns: "{{ pid }}"
+    netns: "{{ pid }}"  # a number, like 4242
     name: eth0
   register: inside  # inside.links[0].peer.name
 
