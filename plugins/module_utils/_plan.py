@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ._kinds import KINDS, LINK_KINDS, chain, ipip, link, netns, rule, sysctl, table_of
+from ._kinds import KINDS, LINK_KINDS, address, chain, ipip, link, netns, rule, sysctl, table_of
 from ._model import CREATE_ONLY, LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op, Problem
 from ._snapshot import Have, devices_of
 
@@ -563,16 +563,19 @@ class _Planner:
     def _flush_with(self, have: Object) -> None:
         """An IPv4 address takes the secondary ones of its subnet along, the last one routes and neighbours as well."""
         where, (device, local, _peer) = have.key.netns, have.key.ident
-        if ":" in local:
-            return
         hanging = self.have.hanging(where, device)
+        six = ":" in local
         staying = [
             key
             for key in hanging
-            if key.kind == "address" and ":" not in key.ident[1] and key not in self.gone and key != have.key
+            if key.kind == "address" and (":" in key.ident[1]) == six and key not in self.gone and key != have.key
         ]
         network = ipaddress.ip_interface(local).network
         same = [key for key in staying if ipaddress.ip_interface(key.ident[1]).network == network]
+        if six:
+            if not same:
+                self._remove_prefix_route(have, str(network), hanging)
+            return
         self._flush(same, lasting=True)
         if same or not staying:
             source = local.split("/")[0]
@@ -580,6 +583,14 @@ class _Planner:
             self._flush(
                 [key for key in along if self.have.objects[key].fields.get("src") != source], lasting=bool(same)
             )
+
+    def _remove_prefix_route(self, have: Object, network: str, hanging: Iterable[Key]) -> None:
+        """The kernel leaves that of an address with a lifetime behind (net/ipv6/addrconf.c, ipv6_del_addr)."""
+        if have.fields["valid_lft"] == address.FOREVER:
+            return
+        for key in hanging:
+            if key.kind == "route" and key.ident[2] == network and _automatic(self.have.objects[key]):
+                self._add((2, key.netns, 4, key.ident), Op("delete", key, {}, self.have.objects[key].fields))
 
     def _flush(self, keys: Iterable[Key], lasting: bool) -> None:
         """Note what may be gone afterwards: for the way back, and where it shall last for the next look."""

@@ -85,6 +85,23 @@ def test_a_failure_brings_back_what_went_along(change: dict[str, Any]) -> None:
     assert not unlike(before, state())
 
 
+PASSING = {"dev": "v0", "address": "2001:db8:7::1/64", "nodad": True, "valid_lft": 3600, "preferred_lft": 1800}
+
+
+def test_an_address_with_a_lifetime_takes_its_prefix_route_along() -> None:
+    """The kernel leaves that route behind, unlike the one of a permanent address."""
+    before = state()
+    run({"addresses": [PASSING]})
+    run({"addresses": [{**PASSING, "state": "absent"}]})
+    assert not unlike(before, state())
+    with pytest.raises(Failed, match="on purpose") as failed:
+        run({"addresses": [PASSING], "routes": [LAST]}, fault=the_last_op)
+    assert failed.value.rolled_back and not unlike(before, state())
+    run({"addresses": [PASSING, {**PASSING, "address": "2001:db8:7::2/64"}]})
+    run({"addresses": [{**PASSING, "state": "absent"}]})
+    assert "2001:db8:7::/64" in sh("ip", "-6", "route")  # the other one's
+
+
 def test_a_failure_takes_back_what_an_entry_did_not_have() -> None:
     """The kernel does not show the port and the VNI of an entry that are the device's own."""
     entry = {"dev": "vx0", "mac": "02:00:00:00:00:0a", "dst": "192.0.2.51"}
