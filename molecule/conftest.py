@@ -80,6 +80,12 @@ class Node:
     def ip(self, arguments: str) -> Any:
         return json.loads(self.sh(f"ip -j {arguments}") or "[]")
 
+    def info(self, module: str, **options: Any) -> Any:
+        """What a module that only looks finds here, over SSH; it never says that it changed something."""
+        found = self.host.ansible(f"linuxnet.lab.{module}", json.dumps(options), check=False)
+        assert found.get("changed") is False, found
+        return found
+
     def ping(self, netns: str, address: str, options: str = "") -> tuple[int, list[int]]:
         """How many of three requests were answered, and the ttl values of the answers."""
         inside = f"ip netns exec {netns} " if netns else ""

@@ -19,6 +19,7 @@ description:
     where there are legacy tables.
 extends_documentation_fragment:
   - linuxnet.lab.info
+  - linuxnet.lab.info.reading
 requirements:
   - iptables
 options:

@@ -257,7 +257,8 @@ routes:
     - {netns: '', family: inet, type: unicast, dst: 10.244.169.64/26, from: null, table: main, via: 192.168.26.105, dev: tunl0,
        onlink: true, flags: [], encap: null, src: null, proto: bird, scope: global, metric: 0, tos: 0, nhid: null, nexthops: [],
        pref: null, expires: null, realms: null, mtu: null, window: null, advmss: null, hoplimit: null, initcwnd: null,
-       initrwnd: null, ssthresh: null, cwnd: null, reordering: null, quickack: null, metrics: {}, text: 10.244.169.64/26 via 192.168.26.105 dev tunl0 proto bird onlink,
+       initrwnd: null, ssthresh: null, cwnd: null, reordering: null, quickack: null, metrics: {},
+       text: 10.244.169.64/26 via 192.168.26.105 dev tunl0 proto bird onlink,
        legacy: '10.244.169.64   192.168.26.105  255.255.255.192 UG    0      0        0 tunl0'}
 """
 

@@ -33,6 +33,20 @@ def test_namespaces_bridge_and_ports(node: Any) -> None:
         )  # B14
 
 
+def test_the_same_by_the_info_modules(node: Any) -> None:
+    """B13, B14, B17, B18, and who is in which namespace"""
+    assert {link["name"] for link in node.info("link_info", kind="bridge")["links"]} == {"docker0", "vnet-br0"}
+    ports = node.info("link_info", master="vnet-br0")["links"]
+    assert {(port["name"], port["peer"]["name"], port["peer"]["netns"]) for port in ports} == {
+        (outside, inside, name) for name, (inside, outside, _address) in SPACES.items()
+    }
+    own = {(one["dev"], one["mac"], one["text"]) for one in node.info("fdb_info", master="vnet-br0")["fdb"]}
+    for port in ports:
+        mac = port["address"]
+        assert (port["name"], mac, f"{mac} dev {port['name']} master vnet-br0 permanent") in own
+    assert set(SPACES) <= {one["name"] for one in node.info("netns_info")["namespaces"]}
+
+
 def test_all_is_up(node: Any) -> None:
     """B5, B15"""
     for link in [*node.ip("link show master vnet-br0"), *node.ip("link show vnet-br0")]:

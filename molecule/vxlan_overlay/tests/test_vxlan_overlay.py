@@ -66,6 +66,20 @@ def test_the_end_point(node: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENDS)
+def test_the_same_by_the_info_modules(node: Any, name: str) -> None:
+    device, local, overlay = ENDS[name]
+    remote = ENDS[OTHER[name]][1]
+    (link,) = node.info("link_info", netns=name, kind="vxlan")["links"]  # D8
+    data = link["data"]
+    assert (link["mtu"], data["id"], data["dstport"]) == (1450, 42, 4789)
+    assert (data["local"], data["remote"], data["dev"]) == (local, remote, device)
+    (default,) = node.info("fdb_info", netns=name, mac="00:00:00:00:00:00")["fdb"]  # D11
+    assert default["text"] == f"00:00:00:00:00:00 dev vxlan0 dst {remote} via {device} self permanent"
+    texts = [route["text"] for route in node.info("route_info", netns=name)["routes"]]
+    assert f"172.17.1.0/24 dev vxlan0 proto kernel scope link src {overlay}" in texts  # D10
+
+
+@pytest.mark.parametrize("name", ENDS)
 def test_pings_headers_and_forwarding_entries(node: Any, name: str) -> None:
     device, local, _overlay = ENDS[name]
     _device, remote, far = ENDS[OTHER[name]]

@@ -33,7 +33,7 @@ def link(name: str, netns: str | None = None) -> dict[str, Any]:
 
 def first(found: dict[str, Any]) -> str:
     """The first line of a text."""
-    return str(found["text"]).split("\n")[0]
+    return str(found["text"]).partition("\n")[0]
 
 
 BRIDGE_LAB = """

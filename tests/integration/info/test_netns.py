@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_names_ids_and_processes_are_those_of_ip_netns(names: list[str], data: A
         for number, name in enumerate(connected):
             sh("ip", "link", "add", f"v{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
         pids = {
-            name: [running.enter_context(process_without_a_name(f"/run/netns/{name}")) for _ in range(2)]
+            name: [running.enter_context(process_without_a_name(f"/run/netns/{name}")) for _again in range(2)]
             for name in connected[:1]
         }
         found = {one["name"]: one for one in namespaces() if one["name"]}
@@ -168,12 +169,8 @@ def in_control_groups(pids: dict[str, int]) -> Iterator[None]:
     root = Path("/run/cgroup2")
     root.mkdir()
     sh("mount", "-t", "cgroup2", "none", str(root))
-    home = (
-        root
-        / next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")).split(
-            "::/"
-        )[1]
-    )
+    (own,) = re.findall(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text(), re.M)
+    home = root / own
     made: list[Path] = []
     try:
         for name, pid in pids.items():

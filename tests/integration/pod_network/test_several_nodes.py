@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def apply(description: Any) -> list[str]:
     return list(run(description, Options(name="pod_network", prune=True, recreate=True)).commands)
 
 
-def build(nodes: Nodes, pods: list[dict[str, Any]] = PODS, **values: Any) -> dict[str, list[str]]:
+def build(nodes: Nodes, pods: Sequence[dict[str, Any]] = tuple(PODS), **values: Any) -> dict[str, list[str]]:
     """What the role does on all nodes, at once: the commands of each."""
     hostvars = {
         name: {
@@ -76,7 +76,7 @@ def build(nodes: Nodes, pods: list[dict[str, Any]] = PODS, **values: Any) -> dic
             "underlay_device": "eth0",
             "underlay_mtu": 1500,
             "pod_network_stated": {
-                "encapsulation": "vxlan", "block": BLOCK[name], "pods": pods, **values, **node.call(look),
+                "encapsulation": "vxlan", "block": BLOCK[name], "pods": list(pods), **values, **node.call(look),
             },
         }
         for name, node in nodes.items()

@@ -154,7 +154,8 @@ def test_from_outside_only_node_ports_are_asked(six: Lab) -> None:
 
 def test_services_without_known_servers_are_not_asked_and_those_without_endpoints_must_refuse(six: Lab) -> None:
     part = {"services": [
-        {"service": "default/db", "protocol": "tcp", "cluster_ip": "10.96.0.5", "port": 5, "node_port": 0, "only_local": False, "endpoints": ["10.244.38.140:5"]},
+        {"service": "default/db", "protocol": "tcp", "cluster_ip": "10.96.0.5", "port": 5, "node_port": 0, "only_local": False,
+         "endpoints": ["10.244.38.140:5"]},
         {"service": "default/no", "protocol": "tcp", "cluster_ip": "10.96.0.6", "port": 6, "node_port": 0, "only_local": False, "endpoints": []},
     ]}  # fmt: skip
     asked = service_verification.requests(part, "vms100", six.group())
