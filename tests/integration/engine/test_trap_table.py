@@ -16,12 +16,15 @@ import pytest
 ENGINE = Path(__file__).parent
 TRAPS = {
     # pyroute2, from version to version
-    "NetNS() and IPRoute(netns=) fork, or make a namespace by opening it": "test_traps.py::test_looking_for_namespaces_makes_none_and_a_leftover_file_is_none",
+    "NetNS() and IPRoute(netns=) fork, or make a namespace by opening it":
+        "test_traps.py::test_looking_for_namespaces_makes_none_and_a_leftover_file_is_none",
     "a proxy process for each namespace": "test_traps_process.py::test_no_process_and_no_thread_is_started",
     "descriptors and processes of NetNS that are never closed": "test_traps.py::test_no_descriptor_and_no_namespace_is_left_open",
-    "a socket that is used from another thread": "test_traps_process.py::test_in_another_thread_it_works_in_that_threads_namespace_and_leaves_the_main_threads_alone",
+    "a socket that is used from another thread":
+        "test_traps_process.py::test_in_another_thread_it_works_in_that_threads_namespace_and_leaves_the_main_threads_alone",
     "RuntimeError inside a running event loop": "test_traps_process.py::test_inside_a_running_event_loop",
-    "a dump is a list, a tuple or a generator; match= drops the family": "test_traps.py::test_an_object_is_found_by_its_own_namespace_and_device_not_by_what_a_filter_says",
+    "a dump is a list, a tuple or a generator; match= drops the family":
+        "test_traps.py::test_an_object_is_found_by_its_own_namespace_and_device_not_by_what_a_filter_says",
     "an interrupted dump is not told": "test_traps.py::test_an_interrupted_dump_is_asked_for_again",
     "a dump under churn is incomplete": "test_traps.py::test_a_dump_under_churn_is_whole",
     "the default route needs a family": "test_traps.py::test_the_default_route_needs_no_hint",
@@ -55,7 +58,8 @@ TRAPS = {
     "what a killed run left blocks the next": "test_traps_process.py::test_a_killed_run_blocks_nobody_and_is_cleaned_up_after",
     "a half-written file of its own": "test_traps_process.py::test_a_ledger_that_cannot_be_read_is_told_and_begun_anew",
     "two runs at once": "test_bad_input.py::test_two_runs_at_once_wait_for_each_other_or_say_so",
-    "data without a kind is acknowledged and ignored": "test_traps.py::test_data_without_a_kind_is_acknowledged_and_ignored_so_the_kind_is_always_sent",
+    "data without a kind is acknowledged and ignored":
+        "test_traps.py::test_data_without_a_kind_is_acknowledged_and_ignored_so_the_kind_is_always_sent",
     "SSH_CONNECTION is lost under become": "test_guard.py::test_the_connection_is_found_although_sudo_dropped_it",
     # the kernel
     "IPv6 metric 0 is 1024": "test_traps.py::test_an_ipv6_metric_of_nothing_is_1024_and_no_difference",
@@ -80,7 +84,7 @@ TRAPS = {
     "the flow label is in network byte order": "test_links.py::test_the_flow_label_of_a_vxlan_is_a_number_in_network_byte_order",
     "an overlay larger than its underlay": "test_bad_input.py::test_a_tunnel_larger_than_its_underlay_is_refused",
     "iptables-save rewrites what it was given": "../iptables/test_iptables_rules.py::test_what_iptables_writes_otherwise_is_no_difference",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("test", TRAPS.values(), ids=TRAPS)
