@@ -288,7 +288,7 @@ def test_bad_places_and_no_root() -> None:
     assert anyhow("link_info", netns="nowhere")["msg"] == "there is no network namespace nowhere"
     assert anyhow("link_info", netns="/etc/hostname")["failed"]
     with open("/run/netns/leftover", "w"):  # as after a crash: a plain file that no namespace is mounted on
-        assert anyhow("link_info", netns="leftover")["msg"] == "leftover is not a network namespace"
+        assert anyhow("link_info", netns="leftover")["msg"] == "there is no network namespace leftover"
         assert not any(one["netns"] == "leftover" for one in anyhow("link_info", netns="all")["links"])
     sh("ip", "netns", "add", "red")
     answer = anyhow("link_info", user=65534)

@@ -106,7 +106,7 @@ def test_bad_places_and_no_root() -> None:
     assert anyhow("netns_info", netns="nowhere")["msg"] == "there is no network namespace nowhere"
     Path("/run/netns/leftover").touch()
     assert not any(one["name"] == "leftover" for one in namespaces())
-    assert anyhow("netns_info", netns="leftover")["msg"] == "leftover is not a network namespace"
+    assert anyhow("netns_info", netns="leftover")["msg"] == "there is no network namespace leftover"
     sh("ip", "netns", "add", "red")
     answer = anyhow("netns_info", user=65534)
     assert [one["name"] for one in answer["namespaces"] if one["name"]] == ["red"]
