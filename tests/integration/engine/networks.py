@@ -260,7 +260,10 @@ def _of_a_namespace(draw: Any, found: Description, place: str) -> None:
     for priority in draw(some(100, 101)):
         source = draw(st.sampled_from(["10.0.0.0/8", "10.0.0.0/9", *_six("2001:db8::/32")]))
         outcome = draw(st.sampled_from([{"table": 100}, {"table": "main"}, {"action": "prohibit"}, {"goto": 200}]))
-        found["rules"].append({**where, "priority": priority, "from": source, **outcome, **draw(RULE)})
+        selectors = draw(RULE)
+        if "action" in outcome:
+            selectors.pop("not", None)  # all but a few packets would be refused, and with them any gateway
+        found["rules"].append({**where, "priority": priority, "from": source, **outcome, **selectors})
     if draw(st.booleans()):
         found["sysctls"].append({**where, "name": "net.ipv4.ip_forward", "value": draw(st.sampled_from([0, 1]))})
     for name in draw(some("LINUXNET-A", "LINUXNET-B")):
