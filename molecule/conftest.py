@@ -82,8 +82,8 @@ class Node:
 
     def info(self, module: str, **options: Any) -> Any:
         """What a module that only looks finds here, over SSH; it never says that it changed something."""
-        found = self.host.ansible(f"linuxnet.lab.{module}", json.dumps(options), check=False)
-        assert found.get("changed") is False, found
+        found = self.host.ansible(f"linuxnet.lab.{module}", json.dumps(options) if options else None, check=False)
+        assert found.get("changed") is False and "msg" not in found, found
         return found
 
     def ping(self, netns: str, address: str, options: str = "") -> tuple[int, list[int]]:
