@@ -40,8 +40,10 @@ def test_in_a_guest_kernel(tests: list[str]) -> None:
             ROOT / "tests/tools/guest-run", "-m", "1500M", "-w", ROOT, "-w", sys.prefix, "--",
             sys.executable, "-B", "-m", "pytest", "-q", "--tb=short", "--color=no", *tests,
         ],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200,
-        env={**os.environ, "LAB_EXAMPLES": os.environ.get("LAB_GUEST_EXAMPLES", "2"), "CI": "true"},
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=2400,
+        env={
+            **os.environ, "LAB_EXAMPLES": os.environ.get("LAB_GUEST_EXAMPLES", "2"), "LAB_FAULT_EXAMPLES": "1", "CI": "true",
+        },
     )  # fmt: skip
     print(done.stdout[-6000:], done.stderr[-2000:])
     assert done.returncode == 0
