@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -41,16 +42,18 @@ done"""
 
 @contextmanager
 def meanwhile(*scripts: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Shell scripts that run on; each process of theirs is in a session of its own, and ends with it."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    running = [subprocess.Popen(["setsid", "--wait", "sh", "-c", script], **quiet) for script in scripts]  # type: ignore[call-overload]
+    """Shell scripts that run on, each in a session of its own: what it started ends with it."""
+    running = [
+        subprocess.Popen(
+            ["sh", "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        for script in scripts
+    ]
     try:
         yield running
     finally:
         for process in running:
-            for child in sh("pgrep", "-P", str(process.pid), check=False).split():
-                sh("kill", "-KILL", f"-{child}", check=False)
-            process.send_signal(signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)  # never by kill(1): procps' takes the first digit of -PID for a PID
             process.wait()
 
 
