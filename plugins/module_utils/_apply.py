@@ -23,7 +23,7 @@ from ._kinds import KINDS, LINK_KINDS, chain, link, netns
 from ._model import Key, Object, Op, Problem
 from ._netns import Namespaces
 from ._plan import Plan, Rules, plan, restoration
-from ._snapshot import DUMPED, Have, Scope, snapshot
+from ._snapshot import DUMPED, Earlier, Have, Scope, snapshot
 
 ROUNDS = 3
 _NETLINK = frozenset({"link", "address", "route", "rule", "neighbor", "fdb"})
@@ -154,10 +154,22 @@ class Run:
         self.applied: list[Op] = []
         self.touched: set[Key] = set()
 
-    def look(self, at: Iterable[Key] | None = None) -> Have:
-        """A fresh snapshot of the scope, or of those kinds in it that some keys are of."""
-        scope = self.scope if at is None else self.scope.narrowed({key.kind for key in at})
-        return snapshot(self.namespaces, scope)
+    def look(self) -> Have:
+        """A fresh snapshot of the scope."""
+        return snapshot(self.namespaces, self.scope)
+
+    def look_again(self, before: Have, at: Iterable[Key]) -> Have:
+        """A snapshot after ops: of the kinds that some keys are of, in the namespaces that the ops can have changed."""
+        scope = self.scope.narrowed({key.kind for key in at})
+        return snapshot(self.namespaces, scope, Earlier(before, self._touched_netns(before)))
+
+    def _touched_netns(self, before: Have) -> Iterator[str]:
+        """Those that the ops so far were about, and those with the other ends of their links."""
+        for key in self.touched:
+            yield str(key.ident[0]) if key.kind == "netns" else key.netns
+            one = before.objects.get(key)
+            if one and one.fields.get("peer"):
+                yield one.fields["peer"][0]
 
     def prepare(self, want: Mapping[Key, Object], gone: Iterable[Key], rules: Rules, have: Have) -> tuple[Have, Plan]:
         """Plan. Where something will be torn down, look again at all that may be torn down with it, and plan again."""
@@ -213,7 +225,7 @@ class Run:
         gone = [op.key for op in ops if op.action == "delete" and op.key not in first.goal]
         for _round in range(ROUNDS + 1):
             self._apply(todo, have)
-            have = self.look(at=(*first.goal, *gone))
+            have = self.look_again(before, at=(*first.goal, *gone))
             todo = plan(first.goal, gone, have, Rules(checked=False))
             if todo.problems:
                 raise ApplyError(None, "; ".join(map(str, todo.problems)))

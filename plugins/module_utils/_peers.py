@@ -25,9 +25,10 @@ Pair = tuple[int, int]  # a veth's own number, its peer's
 class Peers:
     """What is known of ends and ids."""
 
-    def __init__(self, namespaces: Namespaces) -> None:
+    def __init__(self, namespaces: Namespaces, ids: dict[tuple[str, int], str] | None = None) -> None:
         self.namespaces = namespaces
-        self.ids: dict[tuple[str, int], str] = {}  # (namespace that was asked, nsid): namespace that is meant
+        # (namespace that was asked, nsid): namespace that is meant
+        self.ids: dict[tuple[str, int], str] = {} if ids is None else ids
         self._ends: dict[Pair, list[str]] = defaultdict(list)
         self._tried: set[tuple[str, str]] = set()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from copy import copy
-from typing import Any
 
 from . import _iptables
 from . import _netlink as nl
@@ -19,6 +18,10 @@ from ._netns import Namespaces
 from ._peers import Peers
 
 DUMPED = frozenset({"link", "address", "route", "neighbor", "fdb"})
+
+
+SAME = -1  # instead of the nsid of a namespace that is the veth's own
+End = tuple[Key, int, int, int]  # one end of a veth: its key, its number, its peer's, the nsid of the peer's namespace
 
 
 class Have:
@@ -32,6 +35,8 @@ class Have:
         self.inodes: dict[str, int] = {}  # namespace: inode
         self.whole: set[str] = set()  # namespaces that go with all that is in them
         self.beyond: dict[Key, str] = {}  # veth whose other end was not looked at: the namespace that holds it
+        self.ends: dict[str, list[End]] = defaultdict(list)  # namespace: its ends of veths
+        self.ids: dict[tuple[str, int], str] = {}  # (namespace, nsid in it): the namespace that is meant
         self.warnings: list[str] = []
         self._on: dict[tuple[str, str], list[Key]] | None = None
 
@@ -109,7 +114,7 @@ class Scope:
                 self.kinds.add(key.kind)
 
 
-def snapshot(namespaces: Namespaces, scope: Scope) -> Have:
+def snapshot(namespaces: Namespaces, scope: Scope, earlier: Earlier | None = None) -> Have:
     """Read the scope. A namespace that does not exist (yet, or any more) is not in the result."""
     have = Have()
     have.whole = scope.whole
@@ -120,19 +125,55 @@ def snapshot(namespaces: Namespaces, scope: Scope) -> Have:
     pending = list(scope.netns)
     while pending:
         for where in pending:
-            _read_netns(namespaces, where, scope, have, veths)
+            inode = namespaces.inode(where)
+            if inode is None:
+                continue
+            have.inodes[where] = inode
+            if where in scope.whole:
+                continue
+            if earlier and earlier.holds(where, inode):
+                earlier.hand_on(where, have, veths)
+            else:
+                _read_netns(namespaces, where, scope, have, veths)
         pending = veths.resolve(scope)
         scope.netns.update(dict.fromkeys(pending))
     return have
 
 
+class Earlier:
+    """What an earlier look found in the namespaces where nothing was done since: nobody needs to read them again."""
+
+    def __init__(self, found: Have, touched: Iterable[str]) -> None:
+        self.found = found
+        self.touched = set(touched)
+        self.objects: dict[str, list[Object]] = defaultdict(list)
+        self.ids: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        for key, one in found.objects.items():
+            if key.kind != "netns":
+                self.objects[key.netns].append(one)
+        for (asked, nsid), owner in found.ids.items():
+            if not asked or asked not in self.touched:  # one that was made anew gives other ids
+                self.ids[owner].append((asked, nsid))
+
+    def holds(self, where: str, inode: int) -> bool:
+        """Whether a namespace is as it was found."""
+        return where not in self.touched and self.found.inodes.get(where) == inode
+
+    def hand_on(self, where: str, have: Have, veths: _Veths) -> None:
+        """The namespace's objects and names, into another result."""
+        for one in self.objects[where]:
+            have.add(Object(one.key, dict(one.fields)) if one.fields.get("peer") else one)
+        if where in self.found.index:
+            have.index[where] = self.found.index[where]
+            have.names[where] = self.found.names[where]
+        if where in self.found.altnames:
+            have.altnames[where] = self.found.altnames[where]
+        for end in self.found.ends[where]:
+            veths.note(end)
+        have.ids.update(dict.fromkeys(self.ids[where], where))
+
+
 def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, veths: _Veths) -> None:
-    inode = namespaces.inode(where)
-    if inode is None:
-        return
-    have.inodes[where] = inode
-    if where in scope.whole:
-        return
     try:
         with namespaces.entered(where):
             with nl.Channel() as channel:
@@ -153,7 +194,8 @@ def _read_links(channel: nl.Channel, where: str, have: Have, veths: _Veths) -> N
     for message in messages:
         found = link.read(message, where, names)
         have.add(found)
-        veths.note(found, message)
+        if found.fields["kind"] == "veth" and "IFLA_LINK" in message:
+            veths.note((found.key, message["index"], message["IFLA_LINK"], message.get("IFLA_LINK_NETNSID", SAME)))
         for other in message.get("IFLA_PROP_LIST", {}).get("IFLA_ALT_IFNAME", ()):
             have.altnames.setdefault(where, {})[other] = message["IFLA_IFNAME"]
 
@@ -192,33 +234,26 @@ def _read_chains(where: str, scope: Scope, have: Have) -> None:
             have.warnings.append(str(error))
 
 
-End = tuple[Key, int, int]  # one end of a veth: its key, its own number, its peer's
-
-
 class _Veths:
     """Fills in the other ends of veths, once the namespaces that hold them have been read."""
 
     def __init__(self, namespaces: Namespaces, have: Have) -> None:
         self.namespaces = namespaces
         self.have = have
-        self.peers = Peers(namespaces)
+        self.peers = Peers(namespaces, have.ids)
         self.open: dict[tuple[str, int], list[End]] = defaultdict(list)
-        self.nsids: dict[
-            tuple[str, int, int], int
-        ] = {}  # namespace, own and peer's number: nsid of the peer's namespace
+        self.nsids: dict[tuple[str, int, int], int] = {}  # namespace, own and peer's number: the peer's nsid
 
-    def note(self, found: Object, message: dict[str, Any]) -> None:
-        """Remember a veth for resolve()."""
-        if found.fields["kind"] != "veth" or "IFLA_LINK" not in message:
-            return
-        where, number, peer = found.key.netns, message["index"], message["IFLA_LINK"]
+    def note(self, end: End) -> None:
+        """Remember an end for resolve()."""
+        key, number, peer, nsid = end
+        where = key.netns
+        self.have.ends[where].append(end)
         self.peers.note(where, number, peer)
-        nsid = message.get("IFLA_LINK_NETNSID")
-        if nsid is None:
-            self.peers.ids[where, -1] = where
-            nsid = -1
+        if nsid == SAME:
+            self.peers.ids[where, SAME] = where
         self.nsids[where, number, peer] = nsid
-        self.open[where, nsid].append((found.key, number, peer))
+        self.open[where, nsid].append(end)
 
     def resolve(self, scope: Scope) -> list[str]:
         """Fill in the peers; returns namespaces that must be read for a wanted link's peer to be known."""
@@ -229,14 +264,14 @@ class _Veths:
             if owner is None:
                 continue
             if owner in scope.whole:
-                self.have.beyond.update({key: owner for key, _number, _peer in ends})
+                self.have.beyond.update({key: owner for key, *_numbers in ends})
                 continue
             if owner not in self.have.index:
-                if any(key in scope.links for key, _number, _peer in ends):
+                if any(key in scope.links for key, *_numbers in ends):
                     more[owner] = None
                 continue
             names = self.have.names[owner]
-            for key, _number, peer in ends:
+            for key, _number, peer, _nsid in ends:
                 if peer in names:
                     self.have.objects[key].fields["peer"] = (owner, names[peer])
             del self.open[where, nsid]
@@ -249,7 +284,7 @@ class _Veths:
             asking[where][nsid] = ends
         for where, by_nsid in sorted(asking.items(), key=lambda pair: -len(pair[1])):
             left = self._unknown(where, by_nsid)
-            pairs = [(number, peer) for nsid in left for _key, number, peer in by_nsid[nsid]]
+            pairs = [(number, peer) for nsid in left for _key, number, peer, _nsid in by_nsid[nsid]]
             self.peers.ask(where, [*self.peers.candidates(where, pairs), *scope.whole], left)
             left = [nsid for nsid in self._unknown(where, by_nsid) if _any_wanted(by_nsid[nsid], scope.links)]
             if left:
@@ -264,10 +299,10 @@ class _Veths:
             owner = self.peers.ids.get((where, nsid))
             if owner is None:
                 continue
-            for _key, number, peer in ends:
+            for _key, number, peer, _nsid in ends:
                 if (owner, peer, number) in self.nsids:
                     self.peers.ids.setdefault((owner, self.nsids[owner, peer, number]), where)
 
 
 def _any_wanted(ends: list[End], wanted: set[Key]) -> bool:
-    return any(key in wanted or netns.key(key.netns) in wanted for key, _number, _peer in ends)
+    return any(key in wanted or netns.key(key.netns) in wanted for key, *_numbers in ends)
