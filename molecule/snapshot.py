@@ -96,7 +96,7 @@ def snapshot() -> dict[str, Any]:
     found = {what: plain(json.loads(output(command) or "[]")) for what, command in COMMANDS.items()}
     found["chains"] = {family: chains(family) for family in ("iptables", "ip6tables")}
     found["parameters"] = parameters()
-    found["notes"] = [path for path in below("/run/linuxnet.lab") if not path.endswith("/lock")]
+    found["notes"] = below("/run/linuxnet.lab")
     found["files"] = below("/etc/netns")
     return found
 

@@ -17,13 +17,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TextIO
 
 from ._model import Key, Object
 from ._snapshot import Have
 
 FOLDER = "/run/linuxnet.lab"
+_LOCK = f"{FOLDER}/lock"
 _POLL = 0.05
 _Entries = dict[str, dict[Key, dict[str, Any]]]
 
@@ -34,25 +35,42 @@ class Busy(Exception):
 
 @contextmanager
 def locked(timeout: float) -> Iterator[None]:
-    """One run at a time on a host; waits up to timeout seconds. Busy if it is still held then."""
-    os.makedirs(FOLDER, mode=0o755, exist_ok=True)
-    with open(f"{FOLDER}/lock", "a+", encoding="utf-8") as file:
-        until = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() >= until:
-                    file.seek(0)
-                    raise Busy(
-                        f"another run of linuxnet.lab on this host (PID {file.read().strip() or 'unknown'})"
-                    ) from None
-                time.sleep(_POLL)
+    """One run at a time on a host; waits up to timeout seconds. Busy if it is still held then.
+
+    The last one takes the file and the folder along, if nothing else is noted there.
+    """
+    until = time.monotonic() + timeout
+    while (file := _held(until)) is None:
+        time.sleep(_POLL)
+    with file:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            if os.listdir(FOLDER) == ["lock"]:
+                os.unlink(_LOCK)
+                with suppress(OSError):  # the next run is making its own
+                    os.rmdir(FOLDER)
+
+
+def _held(until: float) -> TextIO | None:
+    """The lock's file, held; None as long as another run has it, or has taken it along meanwhile."""
+    os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+    with ExitStack() as stack, suppress(FileNotFoundError):
+        file = stack.enter_context(open(_LOCK, "a+", encoding="utf-8"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() < until:
+                return None
+            file.seek(0)
+            raise Busy(f"another run of linuxnet.lab on this host (PID {file.read().strip() or 'unknown'})") from None
+        if os.path.samestat(os.fstat(file.fileno()), os.stat(_LOCK)):
+            stack.pop_all()
+            return file
+    return None
 
 
 class Ledger:

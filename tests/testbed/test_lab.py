@@ -25,7 +25,7 @@ EXAMPLE = ROOT / "playbooks/inventory/documents.yml"
 # What a host has: what must be again as it was.
 SNAPSHOT = (
     "exec 2>/dev/null; ip -br addr; ip -4 route; ip netns; sysctl net.ipv4.ip_forward net.ipv4.conf.all.route_localnet; "
-    "bridge fdb | grep -v permanent; iptables-save | grep -e '^-A' -e '^:[KL]'; ls -A /etc/netns; find /run/linuxnet.lab -type f ! -name lock; exit 0"
+    "bridge fdb | grep -v permanent; iptables-save | grep -e '^-A' -e '^:[KL]'; ls -A /etc/netns; find /run/linuxnet.lab; exit 0"
 )
 
 

@@ -155,6 +155,27 @@ def test_a_killed_run_blocks_nobody_and_is_cleaned_up_after() -> None:
     assert run(NETWORK, at_once).changed and not run(NETWORK, at_once).changed
     assert run({}, at_once).changed
     assert links() == {"lo"} and not sh("ip", "netns")
+    assert not os.path.exists(_ledger.FOLDER)
+
+
+COUNTING = """
+import sys
+from pathlib import Path
+from ansible_collections.linuxnet.lab.plugins.module_utils._ledger import locked
+count = Path(sys.argv[1])
+for _turn in range(100):
+    with locked(60):
+        count.write_text(str(int(count.read_text()) + 1))
+"""
+
+
+def test_the_lock_is_one_runs_alone_though_the_last_one_takes_it_along(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    count.write_text("0")
+    runs = [subprocess.Popen([sys.executable, "-B", "-c", COUNTING, str(count)]) for _run in range(4)]
+    assert [one.wait() for one in runs] == [0, 0, 0, 0]
+    assert count.read_text() == "400"
+    assert not os.path.exists(_ledger.FOLDER)
 
 
 BROKEN = {
