@@ -315,6 +315,8 @@ def text(one: Object) -> str:
     for option in ("iif", "oif"):
         if fields.get(f"{option}_detached"):
             parts.insert(parts.index(option) + 2, "[detached]")
+    if fields.get("ipproto") and fields["ipproto"] not in IP_PROTOS.values():
+        parts[parts.index("ipproto") + 1] = f"ipproto-{fields['ipproto']}"
     if fields.get("l3mdev"):
         parts[parts.index("l3mdev") : parts.index("l3mdev") + 1] = ["lookup", "[l3mdev-table]"]
     if fields.get("unresolved"):

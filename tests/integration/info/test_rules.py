@@ -26,7 +26,7 @@ __all__ = ["lab"]
 SELECTORS = st.lists(
     st.sampled_from([
         "from 10.0.0.0/8", "to 10.1.0.0/16", "to 192.0.2.1", "iif v0", "iif none0", "oif p0", "fwmark 7", "fwmark 0x4000/0x4000",
-        "tos 0x10", "ipproto udp", "dport 80", "sport 1000-2000", "uidrange 0-99", "tun_id 7", "proto bird", "proto 80",
+        "tos 0x10", "ipproto udp", "ipproto 99", "dport 80", "sport 1000-2000", "uidrange 0-99", "tun_id 7", "proto bird", "proto 80",
     ]),
     unique_by=lambda word: word.split()[0], max_size=4,
 )  # fmt: skip
@@ -78,6 +78,8 @@ def as_ip_says(record: Record) -> Record:
     for name in ("ipproto", "suppress_ifgroup"):
         if name in found:
             found[name] = str(found[name])
+    if found.get("ipproto", "").isdigit():  # iproute2's word for a protocol without a name
+        found["ipproto"] = f"ipproto-{found['ipproto']}"
     if found.get("fwmask") == "0xffffffff":
         del found["fwmask"]
     for name, start in (("sport", "sport"), ("dport", "dport"), ("uidrange", "uid")):
