@@ -22,7 +22,9 @@ from . import _netlink as nl
 from ._kinds import KINDS, LINK_KINDS, chain, link, netns
 from ._model import Key, Object, Op, Problem
 from ._netns import Namespaces
-from ._plan import Plan, Rules, plan, restoration
+from ._plan import plan
+from ._planner.back import restoration
+from ._planner.draft import Plan, Rules
 from ._snapshot import DUMPED, Earlier, Have, Scope, snapshot
 
 ROUNDS = 3

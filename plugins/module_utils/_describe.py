@@ -33,6 +33,7 @@ class Want:
     def __init__(self) -> None:
         self.objects: dict[Key, Object] = {}
         self.gone: dict[Key, None] = {}
+        self.restored: set[Key] = set()  # objects that nobody states: they become what they were
         self.problems: list[Problem] = []
 
 

@@ -20,7 +20,7 @@ from ._kinds import LINK_KINDS, link, netns, sysctl
 from ._ledger import Busy, Ledger, before_of, locked
 from ._model import MARK_GROUP, Key, Object, Problem
 from ._netns import Namespaces
-from ._plan import Plan, Rules
+from ._planner.draft import Plan, Rules
 from ._record import record, stated
 from ._snapshot import DUMPED, Have, Scope
 
@@ -119,15 +119,14 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
     transaction = Run(namespaces, scope, fault)
     try:
         have = transaction.look()
-        released, restored = _let_go(ledger, options.name, pruned, want, have)
+        released = _let_go(ledger, options.name, pruned, want, have)
         problems = [*want.problems, *_missing_tools(want)]
         new_kinds = _new_kinds(want, have)
         if new_kinds:
             problems += probe(namespaces, new_kinds)
             have = transaction.look()  # a module that has just been loaded makes its fallback device everywhere
-        rules = Rules(
-            options.recreate, options.adopt, lambda key: key in released or key in restored or ledger.owns(key)
-        )
+        ours = released | want.restored
+        rules = Rules(options.recreate, options.adopt, lambda key: key in ours or ledger.owns(key))
         have, plan = transaction.prepare(want.objects, want.gone, rules, have)
         problems += plan.problems
         if not options.allow_disconnect:
@@ -136,19 +135,19 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
             raise Refused(_once(problems))
         if options.check:
             return _result(plan, have, have, want, _once([*ledger.warnings, *have.warnings]))
-        _note(ledger, options, plan, have, want, restored)
+        _note(ledger, options, plan, have, want)
         return _change(transaction, plan, have, want, ledger)
     finally:
         transaction.close()
 
 
-def _note(ledger: Ledger, options: Options, plan: Plan, have: Have, want: Want, restored: set[Key]) -> None:
+def _note(ledger: Ledger, options: Options, plan: Plan, have: Have, want: Want) -> None:
     """Into the ledger: what is made, what is changed with what it was before, what is shared, what is adopted."""
     touched = plan.touched()
     created = _created(plan)
     noted: dict[Key, Any] = {}
     for key, one in want.objects.items():
-        if key in restored:
+        if key in want.restored:
             continue
         if key in created:
             noted[key] = None
@@ -183,13 +182,12 @@ def _created(plan: Plan) -> set[Key]:
     return found
 
 
-def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Have) -> tuple[set[Key], set[Key]]:
+def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Have) -> set[Key]:
     """What a description held and does not want any more: made by it, it goes; changed by it, it becomes what it was.
 
-    An object that another description holds as well stays as it is. Returns the keys of those that it made,
-    and of those that become what they were.
+    An object that another description holds as well stays as it is. Returns the keys of those that it made.
     """
-    made, restored = set(), set()
+    made = set()
     order = {"netns": 0, "link": 1}  # what is in a namespace or on a link that goes, goes with it
     for key in sorted(keys, key=lambda key: order.get(key.kind, 2)):
         last, before = ledger.release(name, key)
@@ -202,8 +200,8 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
         elif key in have.objects and not _goes_along(key, want):
             want.gone.pop(key, None)
             want.objects[key] = Object(key, {option: value for option, value in before.items() if value is not None})
-            restored.add(key)
-    return made, restored
+            want.restored.add(key)
+    return made
 
 
 _BESIDE = frozenset({"netns", "sysctl", "chain"})
@@ -269,7 +267,7 @@ def _once(said: list[Any]) -> list[Any]:
 
 def _result(plan: Plan, have: Have, after: Have, want: Want, warnings: list[str]) -> Result:
     before, later = _diff(plan, have)
-    objects = [_shown(after, key, want) for key in want.objects]
+    objects = [_shown(after, key, want) for key in want.objects if key not in want.restored]
     return Result(bool(plan.ops), plan.commands(), before, later, objects, warnings)
 
 

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: linuxnet.lab contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a description refers to: each namespace, interface, master and lower device must be there, and be able to."""
+
+from __future__ import annotations
+
+from .._kinds import link, netns, sysctl
+from .._model import Key, Object
+from .._snapshot import devices_of
+from .draft import Draft
+
+_OVERHEAD = {"vxlan": (50, 70), "ipip": (20, 20)}  # over an IPv4 and over an IPv6 underlay
+
+
+class References(Draft):
+    """Finds what cannot be."""
+
+    def _resolve_altnames(self) -> None:
+        """An interface may be called by one of its alternative names; keys have its name."""
+        for where, names in self.have.altnames.items():
+            for key in [key for key in self.want if key.netns == where and key.ident[0] in names]:
+                if key.kind in ("address", "neighbor", "fdb", "link"):
+                    one = self.want.pop(key)
+                    plain = key._replace(ident=(names[key.ident[0]], *key.ident[1:]))
+                    self.want[plain] = Object(plain, one.fields)
+            for one in self.want.values():
+                for option in ("dev", "master"):
+                    if one.key.netns == where and one.fields.get(option) in names:
+                        one.fields[option] = names[one.fields[option]]
+
+    def _check_references(self) -> None:
+        """Each namespace, interface, master and lower device that is named must exist or be stated."""
+        missing = set()
+        for key, one in self.want.items():
+            if key.netns and key.netns not in self.have.inodes and not self._there(netns.key(key.netns)):
+                if key.netns not in missing:
+                    self._problem(key, f"there is no network namespace {key.netns}: state it, or create it first")
+                missing.add(key.netns)
+                continue
+            if key.kind == "link":
+                self._check_link(one)
+            elif key.kind != "netns":
+                self._check_configuration(one)
+
+    def _check_configuration(self, one: Object) -> None:
+        """What an object hangs on must be there, and must be able to have it."""
+        key = one.key
+        for name in devices_of(one):
+            if not self._there(link.key(key.netns, name)):
+                where = f" in netns {key.netns}" if key.netns else ""
+                self._problem(key, f"there is no interface {name}{where}")
+            elif key.kind == "fdb" and one.fields.get("dst"):
+                kind = self._final(link.key(key.netns, name), "kind", "")
+                if kind and kind != "vxlan":
+                    self._problem(key, f"option dst: {name} is a {kind}; only entries of a vxlan have a destination")
+            if key.kind == "fdb" and key.ident[5] and not self._final(link.key(key.netns, name), "external", False):
+                self._problem(key, f"option src_vni: {name} is no external vxlan; only such a one has several VNIs")
+        if key.kind == "sysctl" and key not in self.have.objects and self._should_show(key):
+            self._problem(key, "this kernel has no such parameter")
+
+    def _should_show(self, key: Key) -> bool:
+        """Whether a parameter would be there by now if it existed: its interface and its namespace are."""
+        name = sysctl.device(key)
+        return key.netns in self.have.inodes and (not name or link.key(key.netns, name) in self.have.objects)
+
+    def _check_link(self, one: Object) -> None:
+        for option in ("master", "dev"):
+            name = one.fields.get(option)
+            if not name:
+                continue
+            other = link.key(one.key.netns, name)
+            if not self._there(other):
+                where = f" in netns {one.key.netns}" if one.key.netns else ""
+                self._problem(one.key, f"option {option}: there is no interface {name}{where}")
+            elif option == "master" and self._final(other, "kind", "") in ("veth", "vxlan", "ipip"):
+                self._problem(one.key, f"option master: {name} is a {self._final(other, 'kind', '')}, not a bridge")
+        overhead = _OVERHEAD.get(one.fields.get("kind", ""))
+        lower = self._final(one.key, "dev", "")
+        if overhead and lower and "mtu" in one.fields and self._there(link.key(one.key.netns, lower)):
+            underlay = self._final(link.key(one.key.netns, lower), "mtu", 0)
+            remote = str(self._final(one.key, "remote", "") or self._final(one.key, "local", ""))
+            most = underlay - overhead[1 if ":" in remote else 0]
+            if underlay and one.fields["mtu"] > most:
+                kind = one.fields["kind"]
+                self._problem(
+                    one.key,
+                    f"option mtu: {one.fields['mtu']} is too large for the underlay: {kind} over {lower} (mtu {underlay}) "
+                    f"leaves {most}",
+                )
