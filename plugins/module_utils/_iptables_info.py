@@ -187,14 +187,15 @@ def parts(text: str) -> Record:
     return found
 
 
-def chains(ruleset: Ruleset, wanted: Filter) -> Iterator[Record]:
-    """A record for each chain, with those that jump to it. Filters on rules leave the chains that the rules are in."""
+def chains(ruleset: Ruleset, wanted: Filter, holding: list[Record] | None = None) -> Iterator[Record]:
+    """A record for each chain, with those that jump to it; of all that are wanted, or of those that hold some rules."""
+    held = None if holding is None else {(rule["table"], rule["chain"]) for rule in holding}
     for table, all_of_it in ruleset.tables.items():
         if wanted.table not in (None, table):
             continue
         callers = _callers(all_of_it)
         for name, chain in all_of_it.items():
-            if wanted.chain in (None, name):
+            if wanted.chain in (None, name) and (held is None or (table, name) in held):
                 fields = {"chain": name, "policy": None if chain.policy == "-" else chain.policy}
                 counted = {"packets": chain.packets, "bytes": chain.bytes, "rules": len(chain.rules)}
                 sources = list(dict.fromkeys(source for source, _number in callers.get(name, ())))

@@ -180,7 +180,9 @@ rules:
        {name: tcp, options: {dport: '30999'}, negated: []}], target: KUBE-EXT-W, goto: false, target_options: {},
        packets: 0, bytes: 0}
 chains:
-  description: The chains, as far as O(table) and O(chain) ask for them.
+  description:
+    - The chains, as far as O(table) and O(chain) ask for them. Where rules are asked for by O(jump), O(comment), O(dport) or
+      O(grep), those that hold one of RV(rules).
   returned: success
   type: list
   elements: dict

@@ -47,9 +47,14 @@ def _of_namespace(view: View, params: dict[str, Any]) -> Found:
     view.warnings += warnings
     listed = [] if _only_a_walk(params) else rulesets
     wanted = tables.Filter(**{name: params[name] for name in (*FILTERS, "grep")})
+    rules = [list(tables.rules(ruleset, wanted)) for ruleset in listed]
     return {
-        "rules": [rule for ruleset in listed for rule in tables.rules(ruleset, wanted)],
-        "chains": [chain for ruleset in listed for chain in tables.chains(ruleset, wanted)],
+        "rules": [rule for of_ruleset in rules for rule in of_ruleset],
+        "chains": [
+            chain
+            for ruleset, of_ruleset in zip(listed, rules)
+            for chain in tables.chains(ruleset, wanted, of_ruleset if _asks_for_rules(params) else None)
+        ],
         "walks": [
             tables.walk(ruleset, table, params["walk"])
             for ruleset in rulesets
@@ -57,6 +62,11 @@ def _of_namespace(view: View, params: dict[str, Any]) -> Found:
             if params["walk"] in ruleset.tables[table] and params["table"] in (None, table)
         ],
     }
+
+
+def _asks_for_rules(params: dict[str, Any]) -> bool:
+    """Whether a filter is about the rules themselves, and not about where they are."""
+    return any(params[name] is not None for name in ("jump", "comment", "dport", "grep"))
 
 
 def _only_a_walk(params: dict[str, Any]) -> bool:

@@ -59,13 +59,14 @@ COMBINED: dict[str, dict[str, Combine]] = {
 def read(view: View, params: dict[str, Any]) -> Iterator[Record]:
     """The parameters of a namespace that are asked for, in the order of their names for each that was given."""
     seen: set[str] = set()
+    general = _General()
     for given in params["name"]:
         matching = _matching(taken({"name": given}, "name", _path))
         if not matching and params["netns"] != "all":
             view.warnings.append(f"there is no parameter {given}{f' in netns {view.netns}' if view.netns else ''}")
         for path in [path for path in matching if path not in seen]:
             seen.add(path)
-            found = record(path, params["dev"])
+            found = record(path, general, params["dev"])
             if found:
                 yield found
 
@@ -99,7 +100,15 @@ def _value(path: str) -> str | None:
         return None
 
 
-def record(path: str, dev: str | None = None) -> Record | None:
+class _General(dict[str, "str | None"]):
+    """The values of `all` in a namespace, each read once however many interfaces there are."""
+
+    def __missing__(self, path: str) -> str | None:
+        self[path] = _value(path)
+        return self[path]
+
+
+def record(path: str, general: _General, dev: str | None = None) -> Record | None:
     """One parameter; None for one that cannot be read, or is not of the interface that is asked for."""
     own = sysctl.device(sysctl.key("", path)) or None
     if dev not in (None, own):
@@ -112,7 +121,11 @@ def record(path: str, dev: str | None = None) -> Record | None:
         "name": name,
         "value": sysctl.normal(value),
         "dev": own,
-        **(_effect(match, value) if match else {"all": None, "effective": None, "decided_by": None}),
+        **(
+            _effect(match, value, general[_of(match, "all")])
+            if match
+            else {"all": None, "effective": None, "decided_by": None}
+        ),
         "text": "\n".join(f"{name} = {line}" for line in value.split("\n")),
     }
 
@@ -121,9 +134,8 @@ def _of(match: re.Match[str], link: str, parameter: str = "") -> str:
     return f"net/{match[1]}/conf/{link}/{parameter or match[3]}"
 
 
-def _effect(match: re.Match[str], own: str) -> Record:
+def _effect(match: re.Match[str], own: str, general: str | None) -> Record:
     """What counts of an interface's parameter, and whether `all`, the interface, or each of both says so."""
-    general = _value(_of(match, "all"))
     combine = COMBINED[match[1]].get(match[3])
     if (match[1], match[3]) == ("ipv4", "accept_redirects"):  # a router wants both, a host either
         combine = _both if _value(_of(match, match[2], "forwarding")) == "1" else _either

@@ -97,7 +97,9 @@ def test_fields_counters_policies_and_callers(back_end: str) -> None:
 def test_filters(back_end: str) -> None:
     feed(NODE_PORT)
     assert sorted(rule["chain"] for rule in info(jump="KUBE-NODEPORTS")["rules"]) == ["INPUT", "KUBE-SERVICES"]
-    assert [rule["chain"] for rule in info(comment="service portals")["rules"]] == ["PREROUTING", "OUTPUT"]
+    portals = info(comment="service portals")
+    assert [rule["chain"] for rule in portals["rules"]] == ["PREROUTING", "OUTPUT"]
+    assert [chain["chain"] for chain in portals["chains"]] == ["PREROUTING", "OUTPUT"]
     assert texts(info(comment="KUBE")) == []  # in the rule, but not in the comment
     assert [rule["number"] for rule in info(dport=30999)["rules"]] == [1]
     assert sorted(rule["chain"] for rule in info(dport=6443)["rules"]) == ["KUBE-NODEPORTS", "KUBE-SERVICES"]
