@@ -8,11 +8,9 @@ help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 lab: ## Test hosts on this machine, the documented networks on them, and the proof (NODES=3 FORM=auto)
-	@tests/tools/setup lab
 	@NODES=$(or $(NODES),$(HOSTS)) FORM=$(FORM) tests/tools/lab up
 
 down: ## Remove all that make lab made
-	@tests/tools/setup lab
 	@tests/tools/lab down
 
 lint: ## Style, types, documentation, ansible-lint

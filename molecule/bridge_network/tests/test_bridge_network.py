@@ -73,6 +73,7 @@ def test_rules_are_in_chains_of_our_own(node: Any) -> None:
     assert "-A POSTROUTING -j LINUXNET-BRIDGE-NAT" in saved
     # B12: what the pings of the other tests pass is a chain that drops all else, as a container engine leaves it
     assert ":FORWARD DROP" in saved and "-A FORWARD -j LINUXNET-BRIDGE-FWD" in saved
+    assert node.sh("sysctl -n net.bridge.bridge-nf-call-iptables").strip() == "1"  # and bridged frames meet it, too
 
 
 def test_the_bridge_has_the_lowest_mac_of_its_ports(node: Any) -> None:
