@@ -57,7 +57,7 @@ def main(
             commands=failed.commands,
         )  # fmt: skip
     except Exception as error:
-        module.fail_json(msg=f"{type(error).__name__}: {error}", exception=traceback.format_exc())
+        module.fail_json(msg=f"{type(error).__name__}: {error}", exception=traceback.format_exc(), commands=[])
     else:
         for warning in result.warnings:
             module.warn(warning)

@@ -28,6 +28,11 @@ attributes:
     description: Target OS/families that can be operated against.
     platforms: linux
     support: full
+  action_group:
+    description: Use C(group/linuxnet.lab.info) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - linuxnet.lab.info
 options:
   requests:
     description: Whom to ask, and from where.

@@ -26,6 +26,13 @@ AGAIN = "__import__('sys').modules['__main__']._respawned = True; from {0} impor
 
 
 def module(which: str, check: bool = False, path: Path | None = None, **parameters: Any) -> dict[str, Any]:
+    """Run a module; its answer, which is not an unexpected one."""
+    answer = answer_of(which, check, path, **parameters)
+    assert "crash" not in answer and "Traceback" not in str(answer.get("exception", "")), answer
+    return answer
+
+
+def answer_of(which: str, check: bool = False, path: Path | None = None, **parameters: Any) -> dict[str, Any]:
     """Run a module; its answer. What is in `path` stands before what is installed."""
     name = f"ansible_collections.linuxnet.lab.plugins.modules.{which}"
     arguments = {"ANSIBLE_MODULE_ARGS": {**parameters, "_ansible_check_mode": check, "_ansible_diff": True}}
@@ -37,7 +44,6 @@ def module(which: str, check: bool = False, path: Path | None = None, **paramete
     answer: dict[str, Any] = (
         json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else {"crash": done.stderr}
     )
-    assert "crash" not in answer and "Traceback" not in str(answer.get("exception", "")), answer
     return answer
 
 
@@ -210,3 +216,9 @@ def test_ping_info_counts_and_times() -> None:
     assert (there["loss"], there["ttl"], there["received"]) == (0.0, [64], 2) and there["rtt"]["min"] > 0
     assert nowhere["received"] == 0 and "unreachable" in str(nowhere["errors"])
     assert module("ping_info", probes=[{"dst": "127.0.0.1", "netns": "nowhere"}])["failed"]
+
+
+def test_what_nobody_expects_is_told_with_the_commands_as_well() -> None:
+    Path("/run/linuxnet.lab").write_text("a file where the folder should be", encoding="utf-8")
+    answer = answer_of("bridge", name="br0")
+    assert answer["failed"] and "/run/linuxnet.lab" in answer["msg"] and answer["commands"] == []

@@ -47,9 +47,13 @@ def test_each_option_that_all_links_have_is_in_their_spec() -> None:
     assert set(bridge.PORT) == set(_link_spec.PORT)
 
 
-def test_the_action_group_holds_all_modules_that_change_something() -> None:
-    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
-    assert runtime["action_groups"]["lab"] == [name for name in MODULES if not name.endswith("_info")]
+def test_each_module_is_in_the_action_group_of_its_sort_and_says_so() -> None:
+    groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    assert groups["lab"] == [name for name in MODULES if not name.endswith("_info")]
+    assert groups["info"] == [name for name in MODULES if name.endswith("_info")]
+    for path in (ROOT / "plugins/modules").glob("*_info.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "linuxnet.lab.info.reading" in text or "      - linuxnet.lab.info\n" in text, path.name
 
 
 @pytest.mark.parametrize("name", MODULES)
