@@ -15,7 +15,7 @@ short_description: Run tasks in a network namespace
 description:
   - Runs any module, over any connection, as root in a network namespace of the host.
   - What C(become_user) names is the namespace. There is no default, and a task without one fails, as does one whose namespace does not
-    exist. No task runs in the host's own namespace instead.
+    exist or is the host's own. No task runs in the host's own namespace.
   - A login as root enters the namespace at once; any other user goes through C(sudo).
   - In a namespace with a name the task sees what C(ip netns exec) shows, C(/sys) of the namespace and the files of
     C(/etc/netns/NAME) in the place of those in C(/etc).
@@ -102,7 +102,9 @@ options:
 notes:
   - The host needs iproute2; for a PID or a path C(nsenter) and C(unshare) of util-linux.
   - A file that comes from C(/etc/netns/NAME) is a mount and cannot be replaced inside the namespace; change it from outside.
-  - C(/etc/netns) is by name, so it has no part in a namespace that has none. A PID or a path that leads to the host's own namespace is refused.
+  - C(/etc/netns) is by name, so it has no part in a namespace that has none.
+  - A name, a path or a PID that leads to the host's own namespace is refused on the host, before anything runs. The host's own is the one
+    that the connection comes in to.
 seealso:
   - plugin: linuxnet.lab.netns
     plugin_type: inventory
@@ -136,6 +138,7 @@ AS_ROOT = '[ "$(id -u)" != 0 ] || shift "$0"; exec "$@"'
 
 # $0 is what become_user says. It is looked for first, because `ip netns exec` ends with 255 if it is not there, which means
 # "unreachable" to the ssh plugin; a failure is said as a module would say it.
+# A name may lead to the host's own namespace too (`ip netns attach`, docker's `default`), so that is asked before any entering.
 # What has no name in /run/netns gets what `ip netns exec` does, but for /etc/netns.
 ENTER = """
 file=/run/netns/$0
@@ -147,8 +150,8 @@ esac
 device() { stat -Lc %d "$1" 2>&1; }
 fail() { echo '{"failed": true, "msg": "linuxnet.lab.netns: '"$*"'"}'; exit 1; }
 [ "$(device "$file")" = "$(device /proc/self/ns/net)" ] || fail "there is no network namespace $0 ($file)"
-case $file in /run/netns/*) exec ip netns exec "${file#/run/netns/}" "$@" ;; esac
 [ ! "$file" -ef /proc/self/ns/net ] || fail "$0 is the network namespace of the host itself ($file)"
+case $file in /run/netns/*) exec ip netns exec "${file#/run/netns/}" "$@" ;; esac
 exec nsenter --net="$file" unshare --mount --propagation slave \
   sh -c 'umount -l /sys; mount -t sysfs sysfs /sys && exec "$@"' sh "$@"
 """.strip()

@@ -25,8 +25,9 @@ TESTBED = Path(__file__).parents[3] / "roles/testbed/files/testbed.py"
 HOSTS = ("vms100", "vms101")
 PASSWORD = "secret"
 
-# A host as the tests want it: a namespace with a bridge and a file of its own, a bridge on the host itself; alice may do
-# everything by sudo, bob after he said his password. sshd lets nobody into an account that is locked.
+# A host as the tests want it: a namespace with a bridge and a file of its own, a bridge on the host itself, whose own
+# namespace has names too, one of them as docker makes it; alice may do everything by sudo, bob after he said his password.
+# sshd lets nobody into an account that is locked.
 PREPARE = r"""
 set -e
 ip netns add red
@@ -34,6 +35,11 @@ ip -n red link add red0 type bridge
 ip link add host0 type bridge
 mkdir -p /etc/netns/red
 echo nameserver 192.0.2.53 >/etc/netns/red/resolv.conf
+ip netns attach hostns $$
+mkdir -p /run/docker/netns
+touch /run/docker/netns/default
+mount --bind /proc/$$/ns/net /run/docker/netns/default
+ln -s /run/docker/netns/default /run/netns/default
 [ ! -e /run/testbed ] || {
     chmod 644 /run/testbed/authorized_keys
     useradd -m alice

@@ -52,6 +52,7 @@ def record(
     ("given", "found"),
     [
         (record(None, ""), None),
+        (record("default", ""), None),
         (record("red", "red"), ["red", "red"]),
         (record(None, "/proc/42/ns/net"), ["pid42", "/proc/42/ns/net"]),
         (record(None, "/var/run/docker/netns/1", pids=[]), ["inode4026532419", "/var/run/docker/netns/1"]),
