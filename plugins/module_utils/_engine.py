@@ -130,7 +130,7 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
         have, plan = transaction.prepare(want.objects, want.gone, rules, have)
         problems += plan.problems
         if not options.allow_disconnect:
-            problems += _guard.objections(plan.ops, _guard.find_way(namespaces, have))
+            problems += _guard.objections(plan.ops, namespaces, have)
         if problems:
             raise Refused(_once(problems))
         if options.check:

@@ -4,159 +4,126 @@
 
 """Protects the way that the controller came in on: a plan that would cut it is refused.
 
-SSH_CONNECTION names the two addresses; the route to the controller names the device; what that device stands on
-(a bridge's ports, a lower device, a master) belongs to the way as well.
+There are three ways to cut it: to take something away that it stands on (here), to lead the packets elsewhere
+(_guard_routing.py), and to stop them (_guard_chains.py).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import os
-import socket
-from typing import Any, NamedTuple
+import re
+from collections.abc import Iterator
+from typing import Any
 
-from . import _netlink as nl
-from ._kinds import link
-from ._model import Key, Op, Problem
+from . import _guard_chains, _guard_routing
+from ._guard_way import Way, find_way
+from ._kinds import address, link
+from ._model import Op, Problem
 from ._netns import Namespaces
 from ._snapshot import Have
 
-_MOST_PARENTS = 64
+_ANY = object()
+# option of a link of the way: the value that cuts it, or may (STP and a guarded port block what looks like a loop)
+_CUTTING: dict[str, Any] = {
+    **dict.fromkeys(("up", "arp"), False),
+    **dict.fromkeys(("master", "address"), _ANY),
+    **dict.fromkeys(("stp_state", "vlan_filtering"), True),
+    **dict.fromkeys(("vlan_default_pvid", "vlan_protocol"), _ANY),
+    **dict.fromkeys(("port.locked", "port.guard", "port.root_block", "port.vlan_tunnel"), True),
+    **dict.fromkeys(("port.learning", "port.flood", "port.bcast_flood", "port.mcast_flood"), False),
+    **dict.fromkeys(("id", "remote", "local", "dev", "dstport"), _ANY),
+}
+_ARP_IGNORE = re.compile(r"net/ipv4/conf/([^/]+)/arp_ignore$")
+_NO_ANSWER = "8"  # arp_ignore: do not reply for all local addresses
 
 
-class Way(NamedTuple):
-    """How the controller comes in: its address, the host's own, the devices, the destination of the route."""
-
-    client: str
-    server: str
-    devices: frozenset[str]
-
-
-def ssh_connection() -> tuple[str, str] | None:
-    """(controller's address, own address). sudo drops the variable, so the parents' environments are read as well."""
-    found = os.environ.get("SSH_CONNECTION", "")
-    pid = os.getppid()
-    for _step in range(_MOST_PARENTS):
-        if found or pid <= 1:
-            break
-        found = _environment(pid).get("SSH_CONNECTION", "")
-        pid = _parent(pid)
-    parts = found.split()
-    if len(parts) < 4:
-        return None
-    client, server = (part.partition("%")[0] for part in (parts[0], parts[2]))
-    return client, server
-
-
-def _environment(pid: int) -> dict[str, str]:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            pairs = file.read().decode("utf-8", "replace").split("\0")
-    except OSError:
-        return {}
-    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
-def find_way(namespaces: Namespaces, have: Have) -> Way | None:
-    """The way of the controller; None when it did not come over SSH, or from this very host."""
-    connection = ssh_connection()
-    if connection is None:
-        return None
-    client, server = connection
-    family = socket.AF_INET6 if ":" in client else socket.AF_INET
-    request = nl.Request(
-        nl.RTM_GETROUTE, {"family": family, "dst_len": 128 if family == socket.AF_INET6 else 32}, {"RTA_DST": client}
-    )
-    with namespaces.entered(""), nl.Channel() as channel:
-        (answer,) = channel.get([request], ("RTA_OIF",))
-    if not isinstance(answer, dict):
-        return None
-    device = have.names.get("", {}).get(answer.get("RTA_OIF", 0), "")
-    if device in ("", "lo"):
-        return None
-    return Way(client, server, frozenset(_standing_on(device, have)))
-
-
-def _standing_on(device: str, have: Have) -> set[str]:
-    """The device, its master, its lower devices and its ports, all the way."""
-    found: set[str] = set()
-    pending = [device]
-    while pending:
-        name = pending.pop()
-        if name in found or link.key("", name) not in have.objects:
-            continue
-        found.add(name)
-        fields = have.objects[link.key("", name)].fields
-        pending += [str(fields[option]) for option in ("master", "lower", "dev") if fields.get(option)]
-        pending += [str(other.key.ident[0]) for other in have.links("") if other.fields.get("master") == name]
-    return found
-
-
-def objections(ops: list[Op], way: Way | None) -> list[Problem]:
+def objections(ops: list[Op], namespaces: Namespaces, have: Have) -> list[Problem]:
     """Why the ops must not be carried out; empty if the way stays as it is."""
+    way = find_way(namespaces, have) if ops else None
     if way is None:
         return []
-    found = []
-    for op in [one for planned in ops for one in (planned, *_going_along(planned))]:
-        reason = _reason(op, way)
-        if reason:
-            found.append(
-                Problem(
-                    str(op.key),
-                    f"{reason}: the controller ({way.client}) comes in over {', '.join(sorted(way.devices))}; "
-                    "say allow_disconnect: true if that is meant",
-                )
-            )
-    return found
+    found: dict[str, str] = {}
+    for op, reason in _reasons(
+        [one for planned in ops for one in (planned, *_going_along(planned))], way, namespaces, have
+    ):
+        found.setdefault(str(op.key), reason)
+    return [
+        Problem(
+            where,
+            f"{reason}: the controller ({way.session.client}) comes in over {way.names()}; "
+            "say allow_disconnect: true if that is meant",
+        )
+        for where, reason in found.items()
+    ]
 
 
 def _going_along(op: Op) -> list[Op]:
     return [Op("delete", other.key, {}, other.fields) for other in op.also] if op.action == "delete" else []
 
 
+def _reasons(ops: list[Op], way: Way, namespaces: Namespaces, have: Have) -> Iterator[tuple[Op, str]]:
+    for op in ops:
+        reason = _reason(op, way)
+        if reason:
+            yield op, reason
+    for op in _guard_routing.cutting(ops, way, namespaces, have):
+        yield op, _elsewhere(op)
+    for op in _guard_chains.cutting(ops, way, have.objects):
+        yield op, "its rules would stop packets of the controller"
+
+
+def _elsewhere(op: Op) -> str:
+    if op.key.kind in ("link", "sysctl"):
+        return f"changing {', '.join(op.fields)} would cut the connection"
+    if op.action == "delete":
+        return f"removing the {op.key.kind} would cut the connection"
+    return f"the {op.key.kind} would lead the answers to the controller elsewhere"
+
+
 def _reason(op: Op, way: Way) -> str:
-    key = op.key
-    if op.action == "move" and not op.fields["move_from"] and key.ident[0] in way.devices:
-        return "moving it would cut the connection"
-    if key.netns:
+    """Why an op by itself would cut the way; '' if it would not."""
+    if op.key.kind == "link":
+        return _of_link(op, way)
+    if op.key.kind == "netns":
+        inside = op.action == "delete" and any(key.netns == op.key.ident[0] for key in way.links)
+        return "deleting it would cut the connection" if inside else ""
+    if op.key.netns != way.netns:
         return ""
-    if key.kind == "link" and key.ident[0] in way.devices:
-        if op.action == "delete":
-            return "deleting it would cut the connection"
-        cutting = [o for o in ("up", "master", "address", "arp") if o in op.fields and op.fields[o] is not True]
-        if op.action == "change" and cutting:
-            return f"changing {', '.join(cutting)} would cut the connection"
-    if key.kind == "address" and op.action == "delete" and key.ident[1].split("/")[0] == way.server:
-        return "removing the address would cut the connection"
-    if key.kind == "route" and _covers(key, way.client):
-        if op.action == "delete":
-            return "removing the route would cut the connection"
-        if not _same_way(op, way):
-            return "the route would lead the answers to the controller elsewhere"
+    if op.key.kind == "address":
+        return _of_address(op, way)
+    if op.key.kind == "neighbor":
+        return _of_neighbor(op, way)
+    if op.key.kind == "sysctl":
+        ignoring = _ARP_IGNORE.match(op.key.ident[0])
+        if ignoring and not way.session.six and ignoring[1] in (way.device, "all"):
+            return "nobody would find the host" if op.fields.get("value") == _NO_ANSWER else ""
     return ""
 
 
-def _covers(key: Key, client: str) -> bool:
-    """Whether a route of the main table is about the controller's address, and more than a default of lower rank."""
-    _family, table, dst, _tos, _metric = key.ident
-    network = ipaddress.ip_network(dst)
-    address = ipaddress.ip_address(client)
-    return table == 254 and network.version == address.version and address in network
+def _of_link(op: Op, way: Way) -> str:
+    own = link.key(op.fields.get("move_from", op.key.netns), op.key.ident[0])
+    peer = op.have.get("peer")
+    if not way.links & {own, link.key(*peer) if peer else own}:
+        return ""
+    if op.action in ("delete", "move"):
+        return f"{'deleting' if op.action == 'delete' else 'moving'} it would cut the connection"
+    cutting = [o for o, value in op.fields.items() if o in _CUTTING and _CUTTING[o] in (value, _ANY)]
+    return f"changing {', '.join(cutting)} would cut the connection" if cutting else ""
 
 
-def _same_way(op: Op, way: Way) -> bool:
-    fields: dict[str, Any] = {**op.have, **op.fields}
-    if op.action == "create" and ipaddress.ip_network(op.key.ident[2]).prefixlen == 0:
-        return True  # a further default route takes nothing from the one in use: its metric is another
-    if fields.get("type", "unicast") != "unicast":
-        return False
-    devices = {fields.get("dev"), *(hop[1] for hop in fields.get("nexthops", ()))} - {"", None}
-    return bool(devices) and devices <= way.devices and "via" not in op.fields
+def _of_address(op: Op, way: Way) -> str:
+    own = str(ipaddress.ip_interface(op.key.ident[1]).ip)
+    if op.action == "delete":
+        return "removing the address would cut the connection" if own == way.session.server else ""
+    if own in (way.session.client, way.gateway):
+        return "the address is that of the controller, or of the gateway to it"
+    if own == way.session.server and op.fields.get("valid_lft", address.FOREVER) != address.FOREVER:
+        return "the connection would end with the address"
+    return ""
+
+
+def _of_neighbor(op: Op, way: Way) -> str:
+    device, dst, proxy = op.key.ident
+    if op.action == "delete" or proxy or device != way.device or dst not in (way.session.client, way.gateway):
+        return ""
+    return "the entry would fix where the answers to the controller go"
