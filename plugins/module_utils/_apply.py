@@ -227,7 +227,7 @@ class Run:
         gone = [op.key for op in ops if op.action == "delete" and op.key not in first.goal]
         for _round in range(ROUNDS + 1):
             self._apply(todo, have)
-            have = self.look_again(before, at=(*first.goal, *gone))
+            have = self.look_again(before, at=(*first.goal, *gone, *first.dragged))
             todo = plan(first.goal, gone, have, Rules(checked=False))
             if todo.problems:
                 raise ApplyError(None, "; ".join(map(str, todo.problems)))
@@ -251,7 +251,8 @@ class Run:
         for where, batch in groupby(sorted(ops, key=lambda op: op.key.netns), lambda op: op.key.netns):
             self._delete_links(where, list(batch))
         for op in ops:
-            have.objects.pop(op.key, None)
+            for key in (op.key, *([link.key(*op.have["peer"])] if op.have.get("peer") else [])):
+                have.objects.pop(key, None)
 
     def _apply(self, todo: Plan, have: Have, before: Have | None = None, failures: list[str] | None = None) -> None:
         """Send the ops in order. With `failures`, errors are noted there and the rest goes on."""

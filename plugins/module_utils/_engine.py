@@ -18,7 +18,7 @@ from ._apply import ApplyError, Fault, Run, no_fault, probe
 from ._describe import Want, describe
 from ._kinds import LINK_KINDS, link, netns, sysctl
 from ._ledger import Busy, Ledger, before_of, locked
-from ._model import MARK_GROUP, Key, Object, Problem
+from ._model import Key, Object, Problem
 from ._netns import Namespaces
 from ._planner.draft import Plan, Rules
 from ._record import record, stated
@@ -106,19 +106,21 @@ def _raise_descriptor_limit() -> None:
 def _run(description: Mapping[str, Any], options: Options, namespaces: Namespaces, fault: Fault) -> Result:
     want = describe(description, namespaces)
     ledger = Ledger()
+    ledger.forget_others(namespaces.inode)
     held = [key for key in ledger.keys(options.name) if key not in want.objects]
     pruned = held if options.prune else [key for key in held if key in want.gone]
     scope = Scope([*want.objects, *want.gone, *pruned])
     scope.add(key for key in ledger.all() if key.kind == "chain" and (key.netns, key.ident[0]) in scope.chains)
-    ledger.forget_others(namespaces.inode)
     scope.whole = _going_whole(ledger, options.name, pruned, want) & set(namespaces.known().values())
     if scope.whole:
-        scope.kinds = _beside(ledger, options.name, pruned, want, scope.whole)
+        known = [key for key in ledger.all() if key.netns in scope.netns]  # goes along, maybe
+        scope.kinds = _beside(ledger, options.name, pruned, want, scope.whole, known)
     elif any(key.kind in ("link", "netns", "address") for key in (*want.gone, *pruned)):
         scope.kinds |= DUMPED  # what goes with them has to be known as well: better now than in a second look
     transaction = Run(namespaces, scope, fault)
     try:
         have = transaction.look()
+        ledger.forget_gone(have)
         released = _let_go(ledger, options.name, pruned, want, have)
         problems = [*want.problems, *_missing_tools(want)]
         new_kinds = _new_kinds(want, have)
@@ -156,6 +158,7 @@ def _note(ledger: Ledger, options: Options, plan: Plan, have: Have, want: Want) 
         elif key.kind == "netns" and options.adopt:
             noted[key] = {}
     ledger.note(options.name, noted, have)
+    ledger.expect(one for key, one in want.objects.items() if key in touched)
 
 
 def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger) -> Result:
@@ -168,7 +171,8 @@ def _change(transaction: Run, plan: Plan, have: Have, want: Want, ledger: Ledger
             if error.rolled_back:
                 ledger.undo()
             raise Failed(error, plan.commands()) from error
-        ledger.settle(after)
+        ledger.settle(after, plan.touched())
+        ledger.forget_others(transaction.namespaces.inode)
     ledger.save()
     return _result(plan, have, after, want, _once([*ledger.warnings, *after.warnings]))
 
@@ -189,12 +193,13 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
     """
     made = set()
     order = {"netns": 0, "link": 1}  # what is in a namespace or on a link that goes, goes with it
-    for key in sorted(keys, key=lambda key: order.get(key.kind, 2)):
+    held = set(ledger.keys(name))  # what it held and is gone by now, or somebody else's, is not its to let go
+    for key in sorted((key for key in keys if key in held), key=lambda key: order.get(key.kind, 2)):
         last, before = ledger.release(name, key)
         if not last or before == {}:
             want.gone.pop(key, None)
         elif before is None:
-            if key in have.objects and _still_ours(have.objects[key]):
+            if key in have.objects:
                 want.gone[key] = None
                 made.add(key)
         elif key in have.objects and not _goes_along(key, want):
@@ -220,13 +225,13 @@ def _going_whole(ledger: Ledger, name: str, pruned: list[Key], want: Want) -> se
     return going - {key.netns for key in put}
 
 
-def _beside(ledger: Ledger, name: str, pruned: list[Key], want: Want, whole: set[str]) -> set[str]:
+def _beside(ledger: Ledger, name: str, pruned: list[Key], want: Want, whole: set[str], known: list[Key]) -> set[str]:
     """The kinds to look for where namespaces go whole: links, and what is neither in such a one nor on a link that goes."""
     going = {key for key in (*want.gone, *pruned) if key in want.gone or ledger.last(name, key) == (True, None)}
     on_links = ("address", "neighbor", "fdb")
     return {"link"} | {
         key.kind
-        for key in (*want.objects, *want.gone, *pruned)
+        for key in {*want.objects, *want.gone, *pruned, *known}
         if key.netns not in whole and not (key.kind in on_links and link.key(key.netns, str(key.ident[0])) in going)
     }
 
@@ -235,11 +240,6 @@ def _goes_along(key: Key, want: Want) -> bool:
     """Whether an object goes with its namespace or with its interface."""
     device = sysctl.device(key) if key.kind == "sysctl" else ""
     return netns.key(key.netns) in want.gone or bool(device and link.key(key.netns, device) in want.gone)
-
-
-def _still_ours(have: Object) -> bool:
-    """An unmarked link under a name of the ledger is somebody else's by now."""
-    return have.key.kind != "link" or have.fields.get("group") == MARK_GROUP
 
 
 def _missing_tools(want: Want) -> list[Problem]:

@@ -16,11 +16,11 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TextIO
 
-from ._model import Key, Object
+from ._model import MARKS, Key, Object
 from ._snapshot import Have
 
 FOLDER = "/run/linuxnet.lab"
@@ -76,8 +76,8 @@ def _held(until: float) -> TextIO | None:
 class Ledger:
     """{description: {key: what was before}}; before is None for what was made, else the fields that were changed.
 
-    An entry also holds the inode of its namespace (and, for a namespace, its own): another one of the same name is
-    somebody else's.
+    An entry also holds the inode of its namespace (and, for a namespace, its own), and the mark that the object
+    shows: another one of the same name is somebody else's. None outlives its object.
     """
 
     def __init__(self) -> None:
@@ -128,15 +128,23 @@ class Ledger:
         self.stored = text
 
     def forget_others(self, inode_of: Callable[[str], int | None]) -> None:
-        """Drop entries about namespaces that are others of the same name by now."""
+        """Drop entries about namespaces that are gone, or others of the same name by now."""
         inodes: dict[str, int | None] = {}
         for held in self.entries.values():
             for key in list(held):
                 where = str(key.ident[0]) if key.kind == "netns" else key.netns
                 if where not in inodes:
                     inodes[where] = inode_of(where)
-                if None not in (inodes[where], held[key].get("inode")) and inodes[where] != held[key]["inode"]:
+                if inodes[where] is None or held[key].get("inode") not in (None, inodes[where]):
                     del held[key]
+
+    def forget_gone(self, have: Have) -> None:
+        """Drop entries about objects that a look does not find any more, or finds without the mark that they had."""
+        for held in self.entries.values():
+            for key in [
+                key for key, entry in held.items() if have.gone(key) or _anothers(entry, have.objects.get(key))
+            ]:
+                del held[key]
 
     def owns(self, key: Key) -> bool:
         """Whether any description made this object, or adopted it (for what has no mark: a namespace, a chain)."""
@@ -168,13 +176,26 @@ class Ledger:
             entry["inode"] = have.inodes.get(where)
             held[key] = entry
 
-    def settle(self, have: Have) -> None:
-        """After the ops: put in the inodes of namespaces that are new; drop what is gone."""
+    def expect(self, objects: Iterable[Object]) -> None:
+        """These are about to be put: where a mark is stated, it is what they will show."""
+        stated = [one for one in objects if one.key.kind in MARKS and MARKS[one.key.kind][0] in one.fields]
+        self.update({one.key: _shown(one) for one in stated})
+
+    def settle(self, have: Have, touched: Iterable[Key]) -> None:
+        """After the ops: put in the inodes of namespaces that are new, and the marks that are shown; drop what is gone."""
         for held in self.entries.values():
             for key in list(held):
                 where = str(key.ident[0]) if key.kind == "netns" else key.netns
                 if where in have.inodes:
-                    held[key]["inode"] = have.inodes[where]
+                    held[key] = {**held[key], "inode": have.inodes[where]}
+        self.update({key: _shown(have.objects[key]) for key in touched if key.kind in MARKS and key in have.objects})
+        self.forget_gone(have)
+
+    def update(self, news: Mapping[Key, dict[str, Any]]) -> None:
+        """Put news into all entries about these objects; what was read at the start stays as it was."""
+        for held in self.entries.values():
+            for key in news.keys() & held.keys():
+                held[key] = {**held[key], **news[key]}
 
     def last(self, name: str, key: Key) -> tuple[bool, Any]:
         """Whether a description is the only one that holds an object, and what was before."""
@@ -193,11 +214,23 @@ def _parse(text: str) -> dict[str, dict[Key, dict[str, Any]]]:
     """The entries of a stored ledger. ValueError, TypeError, AttributeError or KeyError if it is none."""
     return {
         name: {
-            Key(kind, where, tuple(ident)): {"before": entry["before"], "inode": entry.get("inode")}
+            Key(kind, where, tuple(ident)): {"inode": None, **entry, "before": entry["before"]}
             for kind, where, ident, entry in held
         }
         for name, held in json.loads(text).items()
     }
+
+
+def _shown(one: Object) -> dict[str, Any]:
+    """The mark of an object, for its entry. Kernels before 5.18 show none of an address."""
+    return {"mark": one.fields.get(MARKS[one.key.kind][0])}
+
+
+def _anothers(entry: dict[str, Any], have: Object | None) -> bool:
+    """Whether what the kernel holds is not what was made, but something that somebody made in its place."""
+    if entry["before"] is not None or have is None or have.key.kind not in MARKS:
+        return False
+    return bool({"mark": MARKS[have.key.kind][1], **entry}["mark"] != _shown(have)["mark"])
 
 
 def before_of(one: Object, have: Have) -> dict[str, Any] | None:

@@ -18,6 +18,11 @@ from typing import Any, NamedTuple
 # Marks of what the collection made. They are documented in the README; change them nowhere else.
 MARK_GROUP = 7102818  # link group: 0x6c6162, "lab"
 MARK_PROTO = 76  # route and address protocol: "L"
+# kind: the field that shows the mark, and the mark
+MARKS = {
+    "link": ("group", MARK_GROUP),
+    **dict.fromkeys(("address", "route", "rule", "neighbor"), ("proto", MARK_PROTO)),
+}
 
 LIVE, RECREATE, CREATE_ONLY = "live", "recreate", "create_only"
 MAX_NAME = 15  # IFNAMSIZ - 1

@@ -38,6 +38,8 @@ class Have:
         self.ends: dict[str, list[End]] = defaultdict(list)  # namespace: its ends of veths
         self.ids: dict[tuple[str, int], str] = {}  # (namespace, nsid in it): the namespace that is meant
         self.warnings: list[str] = []
+        self.looked: dict[str, set[str]] = defaultdict(set)  # namespace: kinds of which all objects are here
+        self.absent: set[Key] = set()  # chains that were looked for and are not there
         self._on: dict[tuple[str, str], list[Key]] | None = None
 
     def copy(self) -> Have:
@@ -55,6 +57,15 @@ class Have:
     def links(self, where: str) -> list[Object]:
         """The links of a namespace."""
         return [self.objects[link.key(where, name)] for name in self.index.get(where, ())]
+
+    def gone(self, key: Key) -> bool:
+        """Whether this look tells that there is no such object: it was looked for, or its link is not there."""
+        found = self.objects.get(key)
+        looked = self.looked.get(key.netns, ())
+        if found is None and (key.kind in looked or key in self.absent):
+            return True
+        on = devices_of(found or Object(key, {})) if "link" in looked else ()
+        return bool(on) and not any(link.key(key.netns, name) in self.objects for name in on)
 
     def hanging(self, where: str, device: str) -> list[Key]:
         """What is configured on a link: addresses, routes, neighbours, FDB entries, parameters."""
@@ -166,6 +177,7 @@ class Earlier:
         if where in self.found.index:
             have.index[where] = self.found.index[where]
             have.names[where] = self.found.names[where]
+        have.looked[where] = self.found.looked[where]
         if where in self.found.altnames:
             have.altnames[where] = self.found.altnames[where]
         for end in self.found.ends[where]:
@@ -180,8 +192,8 @@ def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, ve
                 if "link" in scope.kinds:
                     _read_links(channel, where, have, veths)
                 _read_tables(channel, where, have.names.get(where, {}), scope, have)
-            for parameter in sysctl.read(where, sorted(scope.sysctls.get(where, ()))):
-                have.add(parameter)
+            have.looked[where] = set(scope.kinds)
+            _read_parameters(where, scope.sysctls.get(where, ()), have)
             _read_chains(where, scope, have)
     except FileNotFoundError:  # the namespace went away meanwhile
         return
@@ -221,6 +233,21 @@ def _read_tables(channel: nl.Channel, where: str, names: dict[int, str], scope: 
             have.add(fdb.read(message, where, names))
 
 
+def _read_parameters(where: str, names: Iterable[str], have: Have) -> None:
+    for parameter in sysctl.read(where, sorted(names)):
+        have.add(parameter)
+
+
+def look_at_parameters(namespaces: Namespaces, keys: Iterable[Key], have: Have) -> None:
+    """Read some more parameters into a look, of namespaces that are there."""
+    asked: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        asked[key.netns].append(key.ident[0])
+    for where, names in asked.items():
+        with namespaces.entered(where):
+            _read_parameters(where, names, have)
+
+
 def _read_chains(where: str, scope: Scope, have: Have) -> None:
     for (netns_, family), wanted in scope.chains.items():
         if netns_ != where:
@@ -230,6 +257,8 @@ def _read_chains(where: str, scope: Scope, have: Have) -> None:
             have.warnings += saved.warnings
             for found in chain.read(where, family, saved.tables, wanted):
                 have.add(found)
+            asked = {chain.key(where, family, table, name) for table, name in wanted}
+            have.absent |= asked - have.objects.keys()
         except _iptables.IptablesError as error:
             have.warnings.append(str(error))
 
