@@ -25,7 +25,7 @@ from ._netns import Namespaces
 from ._plan import plan
 from ._planner.back import restoration
 from ._planner.draft import Plan, Rules
-from ._snapshot import DUMPED, Earlier, Have, Scope, snapshot
+from ._snapshot import DUMPED, Earlier, Have, Scope, look_at_parameters, snapshot
 
 ROUNDS = 3
 _NETLINK = frozenset({"link", "address", "route", "rule", "neighbor", "fdb"})
@@ -159,6 +159,11 @@ class Run:
     def look(self) -> Have:
         """A fresh snapshot of the scope."""
         return snapshot(self.namespaces, self.scope)
+
+    def look_beside(self, have: Have, parameters: list[Key]) -> None:
+        """Some more parameters, in this look and in each from here on."""
+        self.scope.add(parameters)
+        look_at_parameters(self.namespaces, parameters, have)
 
     def look_again(self, before: Have, at: Iterable[Key]) -> Have:
         """A snapshot after ops: of the kinds that some keys are of, in the namespaces that the ops can have changed."""

@@ -84,7 +84,7 @@ def _read(want: Want, kind: Any, item: Item, canonical: _Canonical) -> None:
             want.gone[one.key] = None
         elif not one.fields and kind.NAME == "sysctl":
             item.problem("is required", "value")
-        elif one.key in want.objects and not _same_veth(want.objects[one.key], one):
+        elif one.key in want.objects and not _agree(want.objects[one.key], one):
             item.problem(f"{one.key} is stated twice")
         elif one.key in want.objects:
             want.objects[one.key].fields.update(one.fields)
@@ -94,9 +94,9 @@ def _read(want: Want, kind: Any, item: Item, canonical: _Canonical) -> None:
             item.problem(f"{one.key} is stated as present and as absent")
 
 
-def _same_veth(first: Object, second: Object) -> bool:
-    """The two ends of a veth may be stated each for itself, as long as they say the same."""
-    return first.fields.get("kind") == "veth" and all(
+def _agree(first: Object, second: Object) -> bool:
+    """The two ends of a veth may be stated each for itself, and a parameter by each name, if they say the same."""
+    return (first.fields.get("kind") == "veth" or first.key.kind == "sysctl") and all(
         first.fields.get(option, value) == value for option, value in second.fields.items()
     )
 

@@ -12,7 +12,7 @@ import resource
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from . import _guard, _iptables
+from . import _followers, _guard, _iptables
 from . import _netlink as nl
 from ._apply import ApplyError, Fault, Run, no_fault, probe
 from ._describe import Want, describe
@@ -121,6 +121,7 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
     try:
         have = transaction.look()
         ledger.forget_gone(have)
+        transaction.look_beside(have, _followers.of_leaders(want, pruned, have))
         released = _let_go(ledger, options.name, pruned, want, have)
         problems = [*want.problems, *_missing_tools(want)]
         new_kinds = _new_kinds(want, have)
@@ -158,6 +159,7 @@ def _note(ledger: Ledger, options: Options, plan: Plan, have: Have, want: Want) 
         elif key.kind == "netns" and options.adopt:
             noted[key] = {}
     ledger.note(options.name, noted, have)
+    _followers.note(ledger, want, have)
     ledger.expect(one for key, one in want.objects.items() if key in touched)
 
 
@@ -192,21 +194,32 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
     An object that another description holds as well stays as it is. Returns the keys of those that it made.
     """
     made = set()
-    order = {"netns": 0, "link": 1}  # what is in a namespace or on a link that goes, goes with it
     held = set(ledger.keys(name))  # what it held and is gone by now, or somebody else's, is not its to let go
-    for key in sorted((key for key in keys if key in held), key=lambda key: order.get(key.kind, 2)):
-        last, before = ledger.release(name, key)
+    for key in sorted((key for key in keys if key in held), key=_order):
+        last, before = ledger.last(name, key)
+        entry = ledger.release(name, key)
         if not last or before == {}:
             want.gone.pop(key, None)
         elif before is None:
             if key in have.objects:
                 want.gone[key] = None
                 made.add(key)
-        elif key in have.objects and not _goes_along(key, want):
+        elif key in have.objects:
             want.gone.pop(key, None)
             want.objects[key] = Object(key, {option: value for option, value in before.items() if value is not None})
             want.restored.add(key)
+            if key.kind == "sysctl":
+                _followers.put_back(ledger, key, entry, want, have)
+    _followers.keep(ledger, want, have)
+    for key in [key for key in want.restored if _goes_along(key, want, have)]:
+        want.restored.discard(key)
+        del want.objects[key]
     return made
+
+
+def _order(key: Key) -> tuple[int, int]:
+    """What is in a namespace or on a link that goes, goes with it; a parameter that rewrites others comes before them."""
+    return {"netns": 0, "link": 1}.get(key.kind, 2), sysctl.rank(key) if key.kind == "sysctl" else 0
 
 
 _BESIDE = frozenset({"netns", "sysctl", "chain"})
@@ -236,10 +249,14 @@ def _beside(ledger: Ledger, name: str, pruned: list[Key], want: Want, whole: set
     }
 
 
-def _goes_along(key: Key, want: Want) -> bool:
-    """Whether an object goes with its namespace or with its interface."""
-    device = sysctl.device(key) if key.kind == "sysctl" else ""
-    return netns.key(key.netns) in want.gone or bool(device and link.key(key.netns, device) in want.gone)
+def _goes_along(key: Key, want: Want, have: Have) -> bool:
+    """Whether an object goes with its namespace or with its interface, and that maybe with its other end or its lower."""
+    device = have.objects.get(link.key(key.netns, sysctl.device(key) if key.kind == "sysctl" else ""))
+    along = {netns.key(key.netns)}
+    if device:
+        along |= {device.key, link.key(key.netns, str(device.fields.get("dev")))}
+        along |= {link.key(*device.fields["peer"])} if device.fields.get("peer") else set()
+    return not along.isdisjoint(want.gone)
 
 
 def _missing_tools(want: Want) -> list[Problem]:

@@ -155,6 +155,10 @@ class Ledger:
         """Whether any description made or changed this object."""
         return any(key in held for held in self.entries.values())
 
+    def entry(self, key: Key) -> dict[str, Any]:
+        """What is noted about an object; what it was before is the same for all that hold it."""
+        return next((held[key] for held in self.entries.values() if key in held), {})
+
     def all(self) -> list[Key]:
         """What all descriptions hold."""
         return [key for held in self.entries.values() for key in held]
@@ -203,11 +207,9 @@ class Ledger:
         others = [other for other, held in self.entries.items() if other != name and key in held]
         return (not others, entry["before"]) if entry else (False, None)
 
-    def release(self, name: str, key: Key) -> tuple[bool, Any]:
-        """A description lets go of an object: last()."""
-        found = self.last(name, key)
-        self.entries.get(name, {}).pop(key, None)
-        return found
+    def release(self, name: str, key: Key) -> dict[str, Any]:
+        """A description lets go of an object: its entry."""
+        return self.entries[name].pop(key)
 
 
 def _parse(text: str) -> dict[str, dict[Key, dict[str, Any]]]:

@@ -41,6 +41,7 @@ class _Planner(References, Recreation, Going, Coming):
             if key.kind not in ("link", "netns"):
                 self._remove(key)
         self._delete_doomed()
+        self._follow()
         self._links()
         self._rest()
         self.ops.sort(key=lambda pair: pair[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._model import Field, Item, Key, Object, Op, Type
@@ -75,6 +75,7 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     item.named(dotted(str(name)))
     value = item.take("value", normal)
     item.done()
+    name = _ALIASES.get(name, name)
     return [Object(key(netns, name), {} if value is None else _fields(name, value))] if name else []
 
 
@@ -128,7 +129,7 @@ def device(key_: Key) -> str:
 
 
 def _value(op: Op) -> str:
-    return str(op.fields.get("value", op.fields.get("ticks")))
+    return value_of(op.fields)
 
 
 def run(ops: list[Op], world: Any) -> None:
@@ -155,3 +156,51 @@ def commands(op: Op) -> list[str]:
     if op.key.netns.startswith("/"):
         return [f"nsenter --net={op.key.netns} {line}"]
     return [f"ip netns exec {op.key.netns} {line}" if op.key.netns else line]
+
+
+# ---- parameters that lead and parameters that follow ----------------------------------------------------------------
+
+_FORWARD = "net/ipv4/ip_forward"
+_ALIASES = {"net/ipv4/conf/all/forwarding": _FORWARD}  # one parameter with two names (net/ipv4/devinet.c)
+# What is written to these is written to each link's own as well, and to `default` (net/ipv6/addrconf.c:
+# addrconf_fixup_forwarding, addrconf_disable_ipv6, addrconf_fixup_linkdown, addrconf_sysctl_addr_gen_mode, ...).
+_ALL = re.compile(
+    r"(net/ipv6/conf/)all(/(?:forwarding|force_forwarding|disable_ipv6|ignore_routes_with_linkdown|addr_gen_mode))$"
+)
+# What is written to these, to those links where nobody has set it (devinet_copy_dflt_conf, neigh_copy_dflt_parms).
+_DEFAULT = re.compile(r"(net/ipv4/conf/|net/ipv[46]/neigh/)default(/(?!forwarding$)[^/]+)$")
+
+
+def rank(key_: Key) -> int:
+    """The order in which parameters are written: those of all links first, each link's own last."""
+    name = key_.ident[0]
+    return 0 if name == _FORWARD or _ALL.match(name) else 1 if _DEFAULT.match(name) else 2
+
+
+def leads(key_: Key) -> bool:
+    """Whether writing a parameter rewrites others."""
+    return rank(key_) < 2
+
+
+def followers(key_: Key, given: str, links: Iterable[str]) -> dict[Key, str | None]:
+    """What writing a value to a parameter makes of others; None where it may stay as it is."""
+    name = key_.ident[0]
+    found: dict[str, str | None] = {}
+    if name == _FORWARD:  # inet_forward_change
+        found = {f"net/ipv4/conf/{link}/forwarding": given for link in ("default", *links)}
+        found["net/ipv4/conf/all/accept_redirects"] = "1" if given == "0" else "0"
+    elif match := _ALL.match(name):
+        found = {f"{match[1]}{link}{match[2]}": given for link in ("default", *links)}
+    elif match := _DEFAULT.match(name):
+        found = dict.fromkeys(f"{match[1]}{link}{match[2]}" for link in links)
+    return {key(key_.netns, other): then for other, then in found.items()}
+
+
+def with_value(key_: Key, given: str) -> Object:
+    """A parameter with a value."""
+    return Object(key_, _fields(key_.ident[0], given))
+
+
+def value_of(found: Mapping[str, Any]) -> str:
+    """The value that is in a parameter's fields."""
+    return str(found.get("value", found.get("ticks")))

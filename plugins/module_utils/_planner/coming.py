@@ -40,6 +40,22 @@ class Coming(Draft):
             elif key.kind == "link" and key not in made and key not in self.refused:
                 self._link(position, one, made, waiting)
 
+    def _follow(self) -> None:
+        """What some parameters make of others is known before: what is wanted of these is written behind them."""
+        leaders = [key for key in self.want if key.kind == "sysctl" and sysctl.leads(key) and not self._missing(key)]
+        for key in sorted(leaders, key=sysctl.rank):
+            if not self._sysctl_differs(self.want[key]):
+                continue
+            links = self.have.index.get(key.netns, ())
+            given = sysctl.value_of(self.want[key].fields)
+            for other, value in sysctl.followers(key, given, links).items():
+                if other in self.have.objects:
+                    self.affected[other] = None
+                    then = Object(other, {}) if value is None else sysctl.with_value(other, value)
+                    if value is not None and self.want.get(other) is self.have.objects[other]:
+                        self.want[other] = then  # nobody states it: it only comes back with its link
+                    self.have.objects[other] = then
+
     def _sysctl_differs(self, one: Object) -> bool:
         have = self.have.objects.get(one.key)
         return self._missing(one.key) or have is None or bool(differences(one.fields, have.fields, sysctl.FIELDS))

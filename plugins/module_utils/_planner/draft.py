@@ -12,7 +12,7 @@ from enum import IntEnum
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from .._kinds import KINDS, chain, ipip, link
+from .._kinds import KINDS, chain, ipip, link, sysctl
 from .._model import MARK_GROUP, Field, Key, Object, Op, Problem
 from .._snapshot import Have
 
@@ -157,7 +157,8 @@ class Draft:
         self.ops.append((order, op))
 
     def _stage(self, position: int, key: Key, stage: int, op: Op) -> None:
-        self._add((Phase.CONFIG, self.place.get(key.netns, len(self.place)), stage, position), op)
+        order = sysctl.rank(op.key) if op.key.kind == "sysctl" else 0
+        self._add((Phase.CONFIG, self.place.get(key.netns, len(self.place)), stage, order, position), op)
 
     def _flush(self, keys: Iterable[Key], lasting: bool) -> None:
         """Note what may be gone afterwards: for the way back, and where it shall last for the next look."""
