@@ -14,6 +14,8 @@ options:
     description:
       - What cannot change in place is refused, with the reason. With V(true) it is deleted and created anew.
       - What hung on it (addresses, routes, neighbours, forwarding entries, parameters, ports) is put back.
+      - Where something else hangs on it (a qdisc, a permanent multicast entry or VLANs of a bridge, an alternative
+        name), it is refused all the same, with what would be lost.
     type: bool
     default: false
   adopt:

@@ -25,7 +25,7 @@ from ._netns import Namespaces
 from ._plan import plan
 from ._planner.back import restoration
 from ._planner.draft import Plan, Rules
-from ._snapshot import DUMPED, Earlier, Have, Scope, look_at_parameters, snapshot
+from ._snapshot import DUMPED, Earlier, Have, Scope, look_at_parameters, look_closer, snapshot
 
 ROUNDS = 3
 _NETLINK = frozenset({"link", "address", "route", "rule", "neighbor", "fdb"})
@@ -180,34 +180,45 @@ class Run:
 
     def prepare(self, want: Mapping[Key, Object], gone: Iterable[Key], rules: Rules, have: Have) -> tuple[Have, Plan]:
         """Plan. Where something will be torn down, look again at all that may be torn down with it, and plan again."""
-        first = plan(want, gone, have, rules)
-        if not self._widen(first, have):
-            return have, first
-        have = self.look()
-        return have, plan(want, gone, have, rules)
+        found = plan(want, gone, have, rules)
+        while unseen := self._unseen(found, have):
+            have = self._look_closer(unseen, have)
+            found = plan(want, gone, have, rules)
+        return have, found
 
-    def _widen(self, first: Plan, have: Have) -> bool:
-        """Add to the scope what a way back needs to know; whether there was anything to add.
+    def _unseen(self, found: Plan, have: Have) -> list[Key]:
+        """What a way back needs to know, and was not looked at.
 
         On a link that is not there yet, nothing hangs; what goes whole or at the very end need not be put back.
         """
-        ops, _held = first.parts()
-        torn = [
-            op.key
+        ops, held = found.parts()
+        changing = [
+            op
             for op in ops
             if (op.key.kind == "link" and (op.action == "move" or op.key in have.objects))
             or (op.key.kind == "netns" and op.key in have.objects and op.key.ident[0] not in have.whole)
+            or (op.key.kind == "address" and op.action == "delete")
         ]
-        torn += [op.key for op in ops if op.key.kind == "address" and op.action == "delete"]
-        links = [key for key in (*torn, *first.dragged) if key.kind == "link"]
-        found = [have.objects[key] for key in links if key in have.objects and key not in self.scope.links]
-        seen = [one for one in found if one.key not in have.beyond]
-        alone = [one.key for one in seen if one.fields["kind"] == "veth" and not one.fields.get("peer")]
-        if not torn or (self.scope.kinds >= DUMPED and not alone):
-            return False
+        if have.whole and not changing:
+            return []
+        later = {op.key for op in held}
+        torn = [*(key for op in changing if op.key.kind == "link" for key in _torn(op)), *found.dragged]
+        links = [key for key in torn if key.kind == "link" and key in have.objects and key not in later]
+        unseen = [key for key in links if key not in self.scope.torn]
+        return unseen or ([] if self.scope.kinds >= DUMPED else [op.key for op in changing])
+
+    def _look_closer(self, unseen: list[Key], have: Have) -> Have:
+        """Look at these as well; all anew only where other kinds, or the other ends of veths, are not known."""
+        links = [key for key in unseen if key.kind == "link" and key in have.objects]
+        self.scope.torn.update(links)
+        seen = [have.objects[key] for key in links if key not in have.beyond and key not in self.scope.links]
+        alone = [one for one in seen if one.fields["kind"] == "veth" and not one.fields.get("peer")]
+        if self.scope.kinds >= DUMPED and not alone:
+            look_closer(self.namespaces, self.scope, have)
+            return have
         self.scope.kinds |= DUMPED
-        self.scope.add(links)
-        return True
+        self.scope.add(unseen)
+        return self.look()
 
     # ---- forward
 
@@ -399,6 +410,7 @@ class Run:
             back = plan(want, gone, have, rules)
             error.left = [f"{op.action} {op.key}" for op in back.ops] + [str(problem) for problem in back.problems]
             error.left += failures if error.left else []
+            error.left += _not_put_back(before, have, self.touched)
         except Exception as another:  # the first failure is the one to tell; this one is named beside it
             error.left.append(f"rolling back stopped: {type(another).__name__}: {another}")
         error.rolled_back = not error.left
@@ -408,6 +420,14 @@ class Run:
         self.world.close()
 
 
+def _torn(op: Op) -> list[Key]:
+    """The links from which an op takes more than it says: one that goes, or leaves its namespace or its bridge."""
+    if op.action == "move":
+        return [link.key(op.fields["move_from"], op.key.ident[0])]
+    leaves = "master" in op.fields and op.have.get("master")
+    return [op.key] if op.action == "delete" or leaves else []
+
+
 def _said(op: Op, error: nl.NetlinkError) -> str:
     """The kernel's words, and what its kind of object can tell about them."""
     kind: Any = KINDS[op.key.kind]
@@ -415,6 +435,17 @@ def _said(op: Op, error: nl.NetlinkError) -> str:
         kind = LINK_KINDS.get(op.fields.get("kind") or op.have.get("kind", ""))
     hint = kind.hint(error.code, op.fields) if hasattr(kind, "hint") else ""
     return f"{error}; {hint}" if hint else str(error)
+
+
+def _not_put_back(before: Have, have: Have, touched: Iterable[Key]) -> list[str]:
+    """What hung on links that went and came back, and that nobody here can make again."""
+    found: dict[str, None] = {}
+    for key in touched:
+        then, now = before.objects.get(key), have.objects.get(key)
+        if key.kind == "link" and then and now:
+            gone = set(then.fields.get("conf.others", ())) - set(now.fields.get("conf.others", ()))
+            found.update(dict.fromkeys(f"{text} cannot be put back" for text in sorted(gone)))
+    return list(found)
 
 
 def channel_netns(op: Op) -> str:

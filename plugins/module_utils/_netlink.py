@@ -81,13 +81,13 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
-RTM_GETNSID = 90
+RTM_GETQDISC, RTM_GETMDB, RTM_GETNSID = 38, 86, 90
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x4, 0x10, 0x300
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
-RTEXT_FILTER_SKIP_STATS = 8
+RTEXT_FILTER_BRVLAN, RTEXT_FILTER_SKIP_STATS = 2, 8
 IFLA_ALT_IFNAME = 53
 
 BATCH = 64  # requests a send: more does not help, and the answers of a failing batch must fit the receive buffer
@@ -307,6 +307,13 @@ class _Table:
         return _table(cls) if cls is not None and getattr(cls, "nla_map", None) else None
 
 
+class _Undecoded:
+    """A request whose answers are taken as they come: its family, and room for what else a header may hold."""
+
+    fields = (("family", "B"), ("rest", "19x"))
+    nla_map: tuple[Any, ...] = ()
+
+
 class _Header(NamedTuple):
     form: struct.Struct
     names: tuple[str, ...]
@@ -353,7 +360,7 @@ def _message_class(kind: int) -> Any:
         return ndmsg
     if kind < 36:
         return fibmsg
-    return nsidmsg
+    return _Undecoded if kind in (RTM_GETQDISC, RTM_GETMDB) else nsidmsg
 
 
 def _pad(size: int) -> int:
@@ -401,7 +408,8 @@ def _encode_af_spec(spec: Mapping[str, int]) -> bytes:
     return _encode_attribute(socket.AF_INET6, _encode_attribute(8, bytes([spec["addrgenmode"]])))
 
 
-def _attributes(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+def attributes(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The numbers and payloads of a row of attributes."""
     at, end = 0, len(data)
     while at + 4 <= end:
         size, number = _ATTRIBUTE.unpack_from(data, at)
@@ -446,7 +454,7 @@ def _decode_special(
         return _decode_af_spec(payload)
     if name == "IFLA_PROP_LIST":
         return {
-            "IFLA_ALT_IFNAME": [_TEXT.unpack(one) for number, one in _attributes(payload) if number == IFLA_ALT_IFNAME]
+            "IFLA_ALT_IFNAME": [_TEXT.unpack(one) for number, one in attributes(payload) if number == IFLA_ALT_IFNAME]
         }
     nest = table.nest(kind, beside)
     if nest is None or kind == "info_peer":
@@ -473,8 +481,8 @@ def _decode_af_spec(data: memoryview) -> dict[str, Any]:
     """How IPv6 makes link-local addresses, and the parameters of net/ipv4/conf/LINK and net/ipv6/conf/LINK as arrays
     of numbers, in the order of include/uapi/linux/ip.h and ipv6.h."""
     found: dict[str, Any] = {}
-    for family, inner in _attributes(data):
-        for number, payload in _attributes(inner):
+    for family, inner in attributes(data):
+        for number, payload in attributes(inner):
             if family == socket.AF_INET and number == 1:  # IFLA_INET_CONF
                 found["ipv4"] = bytes(payload)
             elif family == socket.AF_INET6 and number == 2:  # IFLA_INET6_CONF
@@ -507,7 +515,7 @@ def _error(code: int, flags: int, body: memoryview) -> NetlinkError:
     if flags & NLM_F_ACK_TLVS:
         size = _HEADER.unpack_from(body, 4)[0]
         start = 4 + (16 if flags & NLM_F_CAPPED else _pad(size))
-        for number, payload in _attributes(body[start:]):
+        for number, payload in attributes(body[start:]):
             if number == 1:  # NLMSGERR_ATTR_MSG
                 extack = _TEXT.unpack(payload)
     return NetlinkError(code, extack)
@@ -562,6 +570,17 @@ class Channel:
                     raise _error(code, flags, body)
                 if keep is None or keep(body):
                     messages.append(decode(kind, body, wanted))
+
+    def dump_raw(self, request: Request) -> list[memoryview]:
+        """The bodies of the messages of a dump, for kinds that pyroute2 has no small class for: see attributes()."""
+        bodies: list[memoryview] = []  # of an interrupted dump as well: some are there twice then
+
+        def keep(body: memoryview) -> bool:
+            bodies.append(body)
+            return False
+
+        self.dump(request, (), keep)
+        return bodies
 
     def get(self, requests: list[Request], wanted: Iterable[str]) -> list[dict[str, Any] | NetlinkError]:
         """One answer for each request, in their order: the object, or the kernel's error."""

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from copy import copy
 
-from . import _iptables
+from . import _iptables, _others
 from . import _netlink as nl
 from ._kinds import address, chain, fdb, link, neighbor, netns, route, rule, sysctl
 from ._model import Key, Object
@@ -99,6 +99,7 @@ class Scope:
         self.sysctls: dict[str, set[str]] = defaultdict(set)
         self.chains: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
         self.links: set[Key] = set()  # links whose peer must be known, wherever it is
+        self.torn: set[Key] = set()  # links that will be torn: all that hangs on them must be known
         self.whole: set[str] = set()  # namespaces that go with all that is in them: nobody looks into them
         self.add(keys)
 
@@ -192,11 +193,25 @@ def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, ve
                 if "link" in scope.kinds:
                     _read_links(channel, where, have, veths)
                 _read_tables(channel, where, have.names.get(where, {}), scope, have)
+                _look_closer(channel, where, scope, have)
             have.looked[where] = set(scope.kinds)
             _read_parameters(where, scope.sysctls.get(where, ()), have)
             _read_chains(where, scope, have)
     except FileNotFoundError:  # the namespace went away meanwhile
         return
+
+
+def look_closer(namespaces: Namespaces, scope: Scope, have: Have) -> None:
+    """Add to an earlier look what hangs on the links that will be torn."""
+    for where in sorted({key.netns for key in scope.torn}):
+        with namespaces.entered(where), nl.Channel() as channel:
+            _look_closer(channel, where, scope, have)
+
+
+def _look_closer(channel: nl.Channel, where: str, scope: Scope, have: Have) -> None:
+    torn = [have.objects[key] for key in scope.torn if key.netns == where and key in have.objects]
+    if torn:
+        _others.read(channel, torn, have.links(where), have.names[where], have.altnames.get(where, {}))
 
 
 def _read_links(channel: nl.Channel, where: str, have: Have, veths: _Veths) -> None:

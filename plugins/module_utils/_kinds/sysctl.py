@@ -91,8 +91,9 @@ def read(netns: str, names: Iterable[str]) -> list[Object]:
     return found
 
 
-# Positions in the arrays that a link's own message carries (include/uapi/linux/ip.h, ipv6.h); what the kernel does
-# not let anybody write, and what follows the link itself (mtu), is left out.
+# Positions in the arrays that a link's own message carries (include/uapi/linux/ip.h, ipv6.h), of those parameters
+# whose number there is the one of the file. Times that the array has in milliseconds and the file in seconds, and
+# numbers beyond its sign, are read from the file, like all that no array has: see beside_arrays().
 _OF_LINK = {
     "ipv4": {
         0: "forwarding", 2: "proxy_arp", 3: "accept_redirects", 4: "secure_redirects", 5: "send_redirects",
@@ -100,25 +101,82 @@ _OF_LINK = {
         12: "arp_filter", 13: "medium_id", 14: "disable_xfrm", 15: "disable_policy", 16: "force_igmp_version",
         17: "arp_announce", 18: "arp_ignore", 19: "promote_secondaries", 20: "arp_accept", 21: "arp_notify",
         22: "accept_local", 23: "src_valid_mark", 24: "proxy_arp_pvlan", 25: "route_localnet",
+        26: "igmpv2_unsolicited_report_interval", 27: "igmpv3_unsolicited_report_interval",
         28: "ignore_routes_with_linkdown", 29: "drop_unicast_in_l2_multicast", 30: "drop_gratuitous_arp",
         31: "bc_forwarding", 32: "arp_evict_nocarrier",
     },
     "ipv6": {
-        0: "forwarding", 1: "hop_limit", 3: "accept_ra", 4: "accept_redirects", 5: "autoconf", 6: "dad_transmits",
-        7: "router_solicitations", 10: "use_tempaddr", 17: "accept_ra_defrtr", 18: "accept_ra_pinfo", 22: "proxy_ndp",
-        24: "accept_source_route", 26: "disable_ipv6", 27: "accept_dad",
+        0: "forwarding", 1: "hop_limit", 2: "mtu", 3: "accept_ra", 4: "accept_redirects", 5: "autoconf",
+        6: "dad_transmits", 7: "router_solicitations", 10: "use_tempaddr", 11: "temp_valid_lft",
+        12: "temp_prefered_lft", 13: "regen_max_retry", 14: "max_desync_factor", 15: "max_addresses",
+        16: "force_mld_version", 17: "accept_ra_defrtr", 18: "accept_ra_pinfo", 19: "accept_ra_rtr_pref",
+        21: "accept_ra_rt_info_max_plen", 22: "proxy_ndp", 23: "optimistic_dad", 24: "accept_source_route",
+        26: "disable_ipv6", 27: "accept_dad", 28: "force_tllao", 29: "ndisc_notify",
+        30: "mldv1_unsolicited_report_interval", 31: "mldv2_unsolicited_report_interval", 32: "suppress_frag_ndisc",
+        33: "accept_ra_from_local", 34: "use_optimistic", 35: "accept_ra_mtu", 37: "use_oif_addrs_only",
+        38: "accept_ra_min_hop_limit", 39: "ignore_routes_with_linkdown", 40: "drop_unicast_in_l2_multicast",
+        41: "drop_unsolicited_na", 42: "keep_addr_on_down", 44: "seg6_enabled", 45: "seg6_require_hmac",
+        46: "enhanced_dad", 48: "disable_policy", 49: "accept_ra_rt_info_min_plen", 50: "ndisc_tclass",
+        51: "rpl_seg_enabled", 53: "ioam6_enabled", 54: "ioam6_id", 56: "ndisc_evict_nocarrier",
+        57: "accept_untracked_na", 58: "accept_ra_min_lft", 59: "force_forwarding",
     },
 }  # fmt: skip
+# What nobody writes again, and why.
+NOT_PUT_BACK = {
+    "mc_forwarding": "read only: on while a multicast routing daemon runs",
+    "addr_gen_mode": "the link's own addrgenmode",
+    "base_reachable_time": "base_reachable_time_ms, in seconds",
+    "retrans_time": "retrans_time_ms, in ticks",
+    "unres_qlen": "unres_qlen_bytes, in packets",
+}
+_FOLDERS = {
+    "net/ipv4/conf": {*_OF_LINK["ipv4"].values(), *NOT_PUT_BACK},
+    "net/ipv4/neigh": NOT_PUT_BACK.keys(),
+    "net/ipv6/conf": {*_OF_LINK["ipv6"].values(), *NOT_PUT_BACK},
+    "net/ipv6/neigh": NOT_PUT_BACK.keys(),
+}
 
 
-def of_link(netns: str, link: str, family: str, want: bytes, have: bytes) -> list[Object]:
-    """The parameters of a link that are otherwise than they shall be, from the arrays of its two messages."""
-    found = []
-    for position, name in _OF_LINK[family].items():
-        part = slice(4 * position, 4 * position + 4)
-        if len(have) >= part.stop and len(want) >= part.stop and want[part] != have[part]:
-            value = int.from_bytes(want[part], sys.byteorder, signed=True)
-            found.append(Object(key(netns, f"net/{family}/conf/{link}/{name}"), {"value": str(value)}))
+def of_link(one: Object, have: Object) -> list[Object]:
+    """The parameters of a link that are otherwise than they were, from its two messages and what was read beside."""
+    netns, (link,) = one.key.netns, one.key.ident
+    found: dict[str, str] = {}
+    for family, names in _OF_LINK.items():
+        then, now = one.fields.get(f"conf.{family}", b""), have.fields.get(f"conf.{family}", b"")
+        for position, name in names.items():
+            part = slice(4 * position, 4 * position + 4)
+            if min(len(now), len(then)) >= part.stop and then[part] != now[part]:
+                value = int.from_bytes(then[part], sys.byteorder, signed=True)
+                if name != "mtu" or value < one.fields.get("mtu", have.fields["mtu"]):  # else it follows the link's
+                    found[f"net/{family}/conf/{link}/{name}"] = str(value)
+    now = have.fields.get("conf.files", {})
+    for name, value in one.fields.get("conf.files", {}).items():
+        fields = _fields(name, value)
+        if value and name in now and any(not FIELDS[o].same(v, now[name]) for o, v in fields.items()):
+            found[name] = value
+    return [Object(key(netns, name), _fields(name, value)) for name, value in found.items()]
+
+
+def secret(link_: Key) -> Key:
+    """The parameter of a link that makes its addresses: whoever writes it sets addrgenmode as well."""
+    return key(link_.netns, f"net/ipv6/conf/{link_.ident[0]}/stable_secret")
+
+
+def beside_arrays(link: str) -> dict[str, str]:
+    """The parameters that a link's message does not carry: those of its neighbours, and some of its own."""
+    found = {}
+    for folder, known in _FOLDERS.items():
+        try:
+            names = os.listdir(f"{ROOT}/{folder}/{link}")
+        except FileNotFoundError:  # a link without IPv6
+            continue
+        for name in names:
+            if name not in known:
+                try:
+                    with open(f"{ROOT}/{folder}/{link}/{name}", encoding="utf-8") as file:
+                        found[f"{folder}/{link}/{name}"] = normal(file.read())
+                except OSError:  # a secret that nobody has set
+                    found[f"{folder}/{link}/{name}"] = ""
     return found
 
 

@@ -125,11 +125,13 @@ class Coming(Draft):
             if afterwards.pop("up", False):
                 later.append((other.key, {"up": True}))
             also = (Object(other.key, at_once),)
+            self._lower_bridge(other)
             if afterwards:
                 self._stage(position, other.key, 1, Op("change", other.key, afterwards, {"kind": "veth"}))
         if (key.netns, key.ident[0]) in waiting and fields.pop("up", False):
             later.append((key, {"up": True}))
         made.add(key)
+        self._lower_bridge(one)
         self._add((Phase.LINKS_COME, self._depth(one), position), Op("create", key, fields, {}, also))
         for late, up in later:
             self._stage(position, late, 3, Op("change", late, up, {"kind": fields["kind"]}))
@@ -140,6 +142,8 @@ class Coming(Draft):
         A kernel that lacks a feature shows its option, but refuses even the value that it shows.
         """
         kept = self.kept.get(key, set()) if self.rules.checked else set(fields)
+        if self.want[key].fields.get("conf.files", {}).get(sysctl.secret(key).ident[0]):
+            own = {**own, "addrgenmode": link.ATTRIBUTES["addrgenmode"]}  # it takes stable_secret with one only
         return {
             option: value
             for option, value in fields.items()
@@ -159,7 +163,8 @@ class Coming(Draft):
         table = link.table(have.fields["kind"])
         changed = differences(one.fields, have.fields, table)
         changed.pop("peer", None)
-        self._put_parameters_back(position, one, have)
+        if self._put_parameters_back(position, one, have) & {sysctl.secret(one.key)}:
+            changed.pop("addrgenmode", None)  # the secret makes it stable_secret; the next look tells
         owned = self._owned(have)
         adopted = (
             self.rules.checked
@@ -180,22 +185,31 @@ class Coming(Draft):
         no_six = changed.get("mtu", 1280) < 1280 <= have.fields.get("mtu", 0)  # IPv6 leaves such a link
         if changed.get("up") is False or no_six:
             self._flush([key for key in hanging if key.kind in ("address", "route", "neighbor")], lasting=False)
+        if no_six:
+            self.affected[one.key] = None
+        if {"mtu", "master"} & set(changed):
+            self._lower_bridge(Object(one.key, {**have.fields, **one.fields}))
         up = {"up": changed.pop("up")} if changed.get("up") else {}
         master = {o: changed.pop(o) for o in list(changed) if o == "master" or o.startswith("port.")}
         for stage, fields in ((0, changed), (1, master), (3, up)):
             if fields:
                 self._stage(position, one.key, stage, Op("change", one.key, fields, have.fields))
 
-    def _put_parameters_back(self, position: int, one: Object, have: Object) -> None:
+    def _lower_bridge(self, port: Object) -> None:
+        """A bridge has the smallest MTU of its ports: with one under 1280, IPv6 leaves the bridge as well."""
+        bridge = link.key(port.key.netns, port.fields.get("master") or "")
+        have = self.have.objects.get(bridge)
+        if have and port.fields.get("mtu", 1280) < 1280 <= have.fields["mtu"]:
+            hanging = self.have.hanging(bridge.netns, bridge.ident[0])
+            self._flush([key for key in hanging if key.kind in ("address", "route", "neighbor")], lasting=False)
+            self.affected[bridge] = None
+
+    def _put_parameters_back(self, position: int, one: Object, have: Object) -> set[Key]:
         """A link that is back has the parameters of a new one: those that it had before are written again."""
-        name = one.key.ident[0]
-        for family in ("ipv4", "ipv6"):
-            before, now = one.fields.get(f"conf.{family}"), have.fields.get(f"conf.{family}")
-            if before is None or now is None:
-                continue
-            for parameter in sysctl.of_link(one.key.netns, name, family, before, now):
-                if parameter.key not in self.want:
-                    self._stage(position, one.key, 2, Op("change", parameter.key, parameter.fields))
+        found = [parameter for parameter in sysctl.of_link(one, have) if parameter.key not in self.want]
+        for parameter in found:
+            self._stage(position, one.key, 2, Op("change", parameter.key, parameter.fields))
+        return {parameter.key for parameter in found}
 
     def _rest(self) -> None:
         for position, (key, one) in enumerate(self.want.items()):

@@ -138,6 +138,10 @@ class Recreation(Draft):
         recreated = {key for key in self.doomed if key.kind == "link" and key in self.want}
         if not recreated:
             return
+        if self.rules.checked:
+            for key in (*recreated, *self.returning):
+                for text in self.have.objects[key].fields.get("conf.others", ()):
+                    self._problem(key, f"{text} would go with what is created anew, and cannot be put back; delete it")
         lost = {key for key in self.returning if self._replaced_peer(key)}
         returning = {
             key

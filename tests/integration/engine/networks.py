@@ -24,6 +24,8 @@ Options = dict[str, Any]
 MTU = st.sampled_from([1280, 1400, 1500])
 MAC = st.sampled_from(["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"])
 NOWHERE = st.sampled_from(["blackhole", "unreachable", "prohibit"])
+PARAMETERS = ["net/ipv4/conf/{}/rp_filter", "net/ipv4/conf/{}/proxy_arp", "net/ipv4/neigh/{}/gc_stale_time"]
+PARAMETERS += ["net/ipv6/conf/{}/ndisc_notify"] if IPV6 else []
 NEXTHOP = st.fixed_dictionaries({"weight": st.sampled_from([1, 2, 3])})
 
 
@@ -149,7 +151,7 @@ def _veths(draw: Any, found: Description, spaces: list[str], bridges: list[str])
                 entry = {"mac": f"02:00:00:00:01:{end.number:02x}", "which": "master", "entry_state": "static"}
                 found["fdb"].append({**end.place, **entry})
             if draw(st.booleans()):
-                name = f"net/ipv4/conf/{end.name}/{draw(st.sampled_from(['rp_filter', 'proxy_arp']))}"
+                name = draw(st.sampled_from(PARAMETERS)).format(end.name)
                 found["sysctls"].append({"netns": end.netns, "name": name, "value": draw(st.sampled_from([0, 1]))})
     return ends
 

@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
 
 # What iproute2 does not know: parameters, and the chains and rules of iptables (a table that is empty is as good as none).
 _OTHER = """
-cd /proc/sys/net/ipv4 && grep -H . ip_forward conf/*/rp_filter conf/*/proxy_arp conf/*/forwarding
+cd /proc/sys/net && { grep -s . ipv4/ip_forward; grep -rs . ipv4/conf ipv4/neigh ipv6/conf ipv6/neigh; }
 { iptables-save; ip6tables-save; } | grep -e ^-A -e '^:[^ ]* -' || :
 """
 
@@ -132,6 +132,11 @@ def state(with_ifindex: bool = False) -> dict[str, Any]:
             "fdb": _plain(
                 [e for e in _json("bridge", "-j", *where, "fdb") if e.get("dst") or e.get("state") == "static"]
             ),
+            "qdiscs": _plain([q for q in _json("tc", "-j", *where, "qdisc") if q["handle"] != "0:"]),
+            "groups": _plain(
+                [e for one in _json("bridge", "-j", *where, "mdb") for e in one["mdb"] if e["state"] == "permanent"]
+            ),
+            "vlans": _plain(_json("bridge", "-j", *where, "vlan")),
             "other": _plain(sh(*(["ip", "netns", "exec", name] if name else []), "sh", "-c", _OTHER).splitlines()),
         }  # fmt: skip
         if with_ifindex:
