@@ -17,6 +17,7 @@ from typing import Any
 from .. import _netlink as nl
 from .._model import (
     FLAG,
+    LIVE,
     MARK_PROTO,
     RECREATE,
     U32,
@@ -190,12 +191,14 @@ def commands(op: Op) -> list[str]:
     place = [local] if not peer else [str(address.ip), "peer", f"{peer}/{address.network.prefixlen}"]
     if op.action == "delete":
         return [command("ip", op.key.netns, "addr del", *place, "dev", dev)]
-    fields = {o: v for o, v in op.fields.items() if o != "proto" or v != MARK_PROTO}
-    bare = [option for option in FLAGS if fields.get(option)]
-    if not {"valid_lft", "preferred_lft"} & set(op.fields) or op.action == "create":
-        fields = {o: v for o, v in fields.items() if not (o in ("valid_lft", "preferred_lft") and v == FOREVER)}
-    # lifetimes are spelled differently as arguments: valid_lft, preferred_lft are iproute2's own words
     verb = "addr add" if op.action == "create" else "addr replace"
+    # a replacement sets all that may change anew, whether it is said or not, and the flags
+    anew = {option for option, field in FIELDS.items() if field.change == LIVE} | set(FLAGS)
+    kept = {option: value for option, value in op.have.items() if option in anew and value != FIELDS[option].unset}
+    fields = {**kept, **op.fields}
+    fields = {o: v for o, v in fields.items() if not (o == "proto" and v in (0, MARK_PROTO))}
+    fields = {o: v for o, v in fields.items() if not (o in ("valid_lft", "preferred_lft") and v == FOREVER)}
+    bare = [option for option in FLAGS if fields.get(option)]
     return [command("ip", op.key.netns, verb, *place, "dev", dev, *words(fields, FIELDS), *bare)]
 
 

@@ -374,7 +374,8 @@ def commands(op: Op) -> list[str]:
         return _set_commands(netns, name, op.fields, op.have.get("kind", ""))
     kind = op.fields["kind"]
     line = ["link add", name, *_creation_words(op.fields), "type", kind]
-    own = {option: value for option, value in op.fields.items() if option in table(kind)}
+    new = getattr(_kinds[kind], "NEW", {})
+    own = {option: value for option, value in op.fields.items() if option not in new or value != new[option]}
     if kind == "veth":
         (other,) = op.also
         line += ["peer name", other.key.ident[0], *_creation_words(other.fields)]

@@ -133,12 +133,8 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
         fields["nexthops"] = hops
         if "via" in fields or "dev" in fields:
             item.problem("nexthops excludes via and dev", "nexthops")
-    if fields.get("type", "unicast") in DEVICELESS:
-        if version == 6 and fields.get("dev") == "lo":  # as `ip -6 route` shows it
-            del fields["dev"]
-        for option in ("via", "dev", "nexthops"):
-            if option in fields:
-                item.problem(f"a route of type {fields['type']} has none", option)
+    if fields.get("type") in DEVICELESS and version == 6 and fields.get("dev") == "lo":  # as `ip -6 route` shows it
+        del fields["dev"]
     src = fields.get("src")
     if src and (":" in src) != (version == 6):
         item.problem(f"{src} is not of the family of {dst}", "src")
@@ -155,6 +151,36 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
         metric = 1024  # IP6_RT_PRIO_USER: what the kernel makes of 0
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     return [Object(key(netns, family, table, dst, tos, metric or 0), fields)]
+
+
+def mistakes(stated: Mapping[str, Any], whole: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the kernel would refuse or not keep: (option, why). `whole` is the route with what it has already."""
+    kind = whole.get("type", "unicast")
+    if kind in DEVICELESS:
+        said = "" if "type" in stated else "; say type: unicast if it shall lead somewhere"
+        return [
+            (option, f"a route of type {kind} has none{said}")
+            for option in ("via", "dev", "nexthops", "src", "onlink", "pref")
+            if stated.get(option, FIELDS[option].unset) != FIELDS[option].unset
+        ]
+    found = []
+    if not any(whole.get(option) for option in ("via", "dev", "nexthops")):
+        found.append(("", "needs via, dev or nexthops: where it leads to"))
+    if stated.get("onlink") and not whole.get("dev"):
+        found.append(("onlink", "needs dev: the link that the gateway is said to be on"))
+    if any(onlink and not dev for _via, dev, _weight, onlink in stated.get("nexthops", ())):
+        found.append(("nexthops", "onlink needs dev: the link that the gateway is said to be on"))
+    return found
+
+
+def kept(stated: Mapping[str, Any], changed: Mapping[str, Any], have: dict[str, Any]) -> dict[str, Any]:
+    """What a change leaves as it is: not the device of a former gateway, which the kernel finds for each anew.
+
+    A link-local gateway, and one that is said to be on the link, cannot be found.
+    """
+    via = str(changed.get("via") or "")
+    lasting = not via or "dev" in stated or stated.get("onlink", have.get("onlink"))
+    return have if lasting or ipaddress.ip_address(via).is_link_local else {**have, "dev": ""}
 
 
 def _version(dst: str, given: int | None, addresses: list[str | None]) -> int:
@@ -236,18 +262,24 @@ def automatic(have: Object) -> bool:
     return have.fields["proto"] in (PROTOS["kernel"], PROTOS["ra"], PROTOS["redirect"])
 
 
-def requests(op: Op, index: Any) -> list[nl.Request]:
-    """What to send. A change is a replacement of the whole route: what is not stated is taken from what is there."""
-    family, table, dst, tos, metric = op.key.ident
-    netns = op.key.netns
+def _whole(op: Op) -> dict[str, Any]:
+    """The whole route. A change is a replacement of it: what is not stated is taken from what is there."""
     fields = {**op.have, **op.fields}
     if "nexthops" in op.fields and op.have:
         fields.update(via="", dev="")
     elif ("via" in op.fields or "dev" in op.fields) and "nexthops" not in op.fields:
         fields["nexthops"] = ()
-    kind = fields.get("type", "unicast")
-    if kind in DEVICELESS:
+    if fields.get("type", "unicast") in DEVICELESS:
         fields.update(via="", dev="", nexthops=(), src="", onlink=False)
+    return fields
+
+
+def requests(op: Op, index: Any) -> list[nl.Request]:
+    """What to send."""
+    family, table, dst, tos, metric = op.key.ident
+    netns = op.key.netns
+    fields = _whole(op)
+    kind = fields.get("type", "unicast")
     network, length = dst.split("/")
     header = {
         "family": family,
@@ -291,11 +323,18 @@ def _hop(hop: tuple[Any, ...], family: int, netns: str, index: Any) -> dict[str,
 
 
 def _scope(fields: Mapping[str, Any], family: int, op: Op) -> int:
-    """The stated scope, or what iproute2 sends (ip/iproute.c): link for a route without a gateway, else global."""
+    """The stated scope; that of a route which stays where it leads to; else the usual one."""
     if "scope" in op.fields:
         return int(op.fields["scope"])
     if op.action == "delete":
         return int(fields.get("scope", SCOPES["nowhere"]))
+    if "scope" in op.have and not {"type", "via", "dev", "nexthops"} & set(op.fields):
+        return int(op.have["scope"])
+    return _usual_scope(fields, family, any(hop[0] for hop in fields.get("nexthops", ())))
+
+
+def _usual_scope(fields: Mapping[str, Any], family: int, beyond: bool) -> int:
+    """What iproute2 sends (ip/iproute.c): link for a route that leads nowhere beyond the link, else global."""
     if family == socket.AF_INET6:
         return 0
     kind = fields.get("type", "unicast")
@@ -303,14 +342,13 @@ def _scope(fields: Mapping[str, Any], family: int, op: Op) -> int:
         return SCOPES["host"]
     if kind in ("broadcast", "multicast", "anycast"):
         return SCOPES["link"]
-    direct = kind == "unicast" and not fields.get("via") and not any(hop[0] for hop in fields.get("nexthops", ()))
-    return SCOPES["link"] if direct else 0
+    return SCOPES["link"] if kind == "unicast" and not fields.get("via") and not beyond else 0
 
 
 def commands(op: Op) -> list[str]:
-    """The line that a person would type."""
+    """The line that a person would type: `ip route replace` sets the whole route, so that all of it is said."""
     family, table, dst, tos, metric = op.key.ident
-    fields = {**op.have, **op.fields} if op.action == "delete" else op.fields
+    fields = _whole(op)
     kind = fields.get("type", "unicast")
     place = [] if kind == "unicast" else [kind]
     place.append("default" if dst in ("0.0.0.0/0", "::/0") else dst)
@@ -325,19 +363,31 @@ def commands(op: Op) -> list[str]:
     tool = "ip -6" if family == socket.AF_INET6 else "ip"
     if op.action == "delete":
         return [command(tool, op.key.netns, "route del", *place)]
-    if fields.get("proto", MARK_PROTO) != MARK_PROTO:
-        place += ["proto", name_of(PROTOS, fields["proto"])]
-    if "scope" in fields and family == socket.AF_INET:
-        place += ["scope", name_of(SCOPES, fields["scope"])]
-    place += ["src", fields["src"]] if fields.get("src") else []
-    for option in METRICS:
-        place += [option, str(fields[option])] if fields.get(option) else []
-    place += ["pref", fields["pref"]] if fields.get("pref") else []
-    place += ["onlink"] if fields.get("onlink") else []
-    for via, dev, weight, onlink in fields.get("nexthops", ()):
-        place += ["nexthop", *(["via", via] if via else []), *(["dev", dev] if dev else []), "weight", str(weight)]
-        place += ["onlink"] if onlink else []
+    place += _said(fields, family, op)
     return [command(tool, op.key.netns, "route add" if op.action == "create" else "route replace", *place)]
+
+
+def _said(fields: Mapping[str, Any], family: int, op: Op) -> list[str]:
+    """What a route says beside where it leads to. The collection's mark is left out: it is no part of the network."""
+    said = []
+    if fields.get("proto", MARK_PROTO) != MARK_PROTO:
+        said += ["proto", name_of(PROTOS, fields["proto"])]
+    scope = _scope(fields, family, op)
+    usual = _usual_scope(fields, family, bool(fields.get("nexthops")))  # iproute2 takes any nexthop for a gateway
+    if family == socket.AF_INET and ("scope" in op.fields or scope != usual):
+        said += ["scope", name_of(SCOPES, scope)]
+    said += ["src", fields["src"]] if fields.get("src") else []
+    for option in METRICS:
+        said += [option, str(fields[option])] if fields.get(option) else []
+    if "pref" in op.fields or fields.get("pref", "medium") != "medium":
+        said += ["pref", fields["pref"]]
+    said += ["onlink"] if fields.get("onlink") else []
+    for via, dev, weight, onlink in fields.get("nexthops", ()):
+        other = family == socket.AF_INET and ":" in via
+        gateway = ["via", *(["inet6"] if other else []), via] if via else []
+        said += ["nexthop", *gateway, *(["dev", dev] if dev else []), "weight", str(weight)]
+        said += ["onlink"] if onlink else []
+    return said
 
 
 def hint(code: int, fields: Mapping[str, Any]) -> str:

@@ -90,6 +90,7 @@ FIELDS = {
     "localbypass": _flag("IFLA_VXLAN_LOCALBYPASS", LIVE, unset=True),
 }
 LINKS = ("dev",)
+NEW = {"localbypass": True}  # what a new one is anyway: not said, as the iproute2 of Debian 12 does not know the word
 _BARE = (
     "learning",
     "proxy",

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from .._kinds import LINK_KINDS, link, netns, sysctl, table_of
+from .._kinds import LINK_KINDS, link, netns, route, sysctl, table_of
 from .._model import LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op
 from .draft import FALLBACKS, REMOVAL_ORDER, Draft, Phase, differences
 
@@ -259,7 +259,8 @@ class Coming(Draft):
             return [Op("delete", key, {}, have.fields), Op("create", key, {**_stated_again(have, table), **one.fields})]
         if self.rules.checked and self.rules.adopt and key.kind in ("route", "address") and "proto" not in one.fields:
             changed["proto"] = MARK_PROTO
-        return [Op("change", key, changed, have.fields)]
+        kept = route.kept(one.fields, changed, have.fields) if key.kind == "route" else have.fields
+        return [Op("change", key, changed, kept)]
 
     def _put_behind(self, primary: Key) -> None:
         """On the way back, what was a secondary address of the subnet comes again, behind the primary one."""

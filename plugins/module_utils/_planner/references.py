@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .._kinds import link, netns, sysctl
+from .._kinds import link, netns, route, sysctl
 from .._model import Key, Object
 from .._snapshot import devices_of
 from .draft import Draft
@@ -57,6 +57,10 @@ class References(Draft):
                     self._problem(key, f"option dst: {name} is a {kind}; only entries of a vxlan have a destination")
             if key.kind == "fdb" and key.ident[5] and not self._final(link.key(key.netns, name), "external", False):
                 self._problem(key, f"option src_vni: {name} is no external vxlan; only such a one has several VNIs")
+        if key.kind == "route":
+            have = self.have.objects.get(key)
+            for option, what in route.mistakes(one.fields, {**(have.fields if have else {}), **one.fields}):
+                self._problem(key, f"option {option}: {what}" if option else what)
         if key.kind == "sysctl" and key not in self.have.objects and self._should_show(key):
             self._problem(key, "this kernel has no such parameter")
 

@@ -277,3 +277,61 @@ def _of_a_namespace(draw: Any, found: Description, place: str) -> None:
 def kernel_has_ipip() -> bool:
     """Asked once."""
     return kernel_has("ipip")
+
+
+# Two ends of a veth with addresses of both families, and what a route over them may say.
+CROSSING: Description = {
+    "links": [{"name": "v0", "kind": "veth", "up": True, "peer": {"name": "p0", "up": True}}],
+    "addresses": [
+        {"dev": dev, "address": address, **({"nodad": True} if ":" in address else {})}
+        for dev, number in (("v0", 1), ("p0", 2))
+        for address in (f"10.{number}.0.1/24", *((f"2001:db8:{number}::1/64",) if IPV6 else ()))
+    ],
+}
+
+
+@st.composite
+def changed_routes(draw: Any) -> tuple[list[Options], list[Options]]:
+    """Routes of few destinations, twice: what they are, and what they become; an option left out stays as it is."""
+    before, after = [], []
+    for dst in ("10.50.0.0/16", "10.51.0.0/16", *_six("2001:db8:50::/48")):
+        sorts = ["nowhere", "via", "straight", "several", *([] if ":" in dst else ["onlink"])]
+        was, now = draw(st.sampled_from(["", *sorts])), draw(st.sampled_from(["", "the same", *sorts]))
+        if now == "straight" and was in ("via", "onlink"):
+            now = "the same"  # a gateway that is left out stays
+        if was:
+            before.append({"dst": dst, **draw(_leading(was, dst)), **draw(_route_options(was, dst))})
+        if now in sorts:
+            after.append({"dst": dst, **draw(_leading(now, dst)), **draw(_route_options(now, dst))})
+        elif now and was:
+            after.append({"dst": dst, **draw(_route_options(was, dst))})
+    return before, after
+
+
+def _leading(sort: str, dst: str) -> st.SearchStrategy[Options]:
+    """Where a route leads to: nowhere, over a gateway that is on the link or said to be, or over several."""
+    gateways = [f"2001:db8:{n}::9" if ":" in dst else f"10.{n}.0.9" for n in (1, 2)]
+    weights = st.tuples(*[st.sampled_from([1, 2])] * 2)
+    found: dict[str, st.SearchStrategy[Options]] = {
+        "nowhere": st.builds(lambda type_: {"type": type_}, NOWHERE),
+        "via": st.builds(lambda via: {"type": "unicast", "via": via}, st.sampled_from(gateways)),
+        "straight": st.builds(lambda dev: {"type": "unicast", "dev": dev}, st.sampled_from(["v0", "p0"])),
+        "onlink": st.builds(
+            lambda dev: {"type": "unicast", "via": "192.0.2.77", "dev": dev, "onlink": True}, st.sampled_from(["v0", "p0"])
+        ),
+        "several": st.builds(
+            lambda pair: {
+                "type": "unicast", "nexthops": [{"via": via, "weight": w} for via, w in zip(gateways, pair)],
+            },
+            weights,
+        ),
+    }  # fmt: skip
+    return found[sort]
+
+
+def _route_options(sort: str, dst: str) -> st.SearchStrategy[Options]:
+    more = {} if sort == "nowhere" else {"pref": st.just("low")} if ":" in dst else {"src": st.just("10.1.0.1")}
+    return optional(
+        mtu=st.sampled_from([0, 1300]), advmss=st.just(1200), quickack=st.just(1), proto=st.sampled_from(["bird", "static"]),
+        **more,
+    )  # fmt: skip

@@ -175,6 +175,20 @@ def test_a_metric_of_a_route(option: str, first: int, then: int) -> None:
         assert not run({**NET, "routes": [route]}).changed
 
 
+def test_a_route_that_gets_another_gateway_goes_out_where_that_one_is() -> None:
+    other = {"name": "w0", "kind": "veth", "up": True, "peer": {"name": "q0", "up": True}}
+    both = {"links": [V0, other], "addresses": [*NET["addresses"], {"dev": "w0", "address": "203.0.113.1/24"}]}
+    for via, dev in (("192.0.2.9", "v0"), ("203.0.113.9", "w0")):
+        made = run({**both, "routes": [{"dst": "198.51.100.0/24", "via": via}]})
+        assert made.changed and f"via {via} dev {dev}" in sh("ip", "route", "show", "198.51.100.0/24")
+
+
+def test_a_route_keeps_the_scope_that_nobody_states_again() -> None:
+    for more in ({"scope": "host"}, {"mtu": 1300}):
+        assert run({**NET, "routes": [{"dst": "198.51.100.0/24", "dev": "v0", **more}]}).changed
+        assert "scope host" in sh("ip", "route", "show", "198.51.100.0/24")
+
+
 def test_the_preference_of_an_ipv6_route() -> None:
     address = {"dev": "v0", "address": "2001:db8::1/64", "nodad": True}
     for pref in ("high", "low", "medium"):
@@ -191,6 +205,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"addresses": [{"dev": "v0", "address": "2001:db8::1/64", "scope": "host"}]}, "option scope: the scope of an IPv6"),
     ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "label": "other"}]}, "option label: .* does not begin with"),
     ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "valid_lft": 5, "preferred_lft": 6}]}, "option preferred_lft"),
+    ({"routes": [{"dst": "10.0.0.0/8"}]}, "route 10.0.0.0/8: needs via, dev or nexthops"),
+    ({"routes": [{"dst": "10.0.0.0/8", "type": "blackhole", "src": "192.0.2.1"}]}, "option src: a route of type blackhole has none"),
+    ({"routes": [{**SIX, "dev": "lo", "type": "prohibit", "pref": "low"}]}, "option pref: a route of type prohibit has none"),
+    ({"routes": [{"dst": "198.18.0.0/24", "via": "192.0.2.9"}]}, "option via: a route of type blackhole .* say type: unicast"),
+    ({"routes": [{"dst": "10.0.0.0/8", "via": "203.0.113.1", "onlink": True}]}, "option onlink: needs dev"),
+    ({"routes": [{"dst": "10.0.0.0/8", "nexthops": [{"via": "203.0.113.1", "onlink": True}]}]}, "option nexthops: onlink needs dev"),
     ({"routes": [{**SIX, "tos": 4}]}, "option tos: IPv6 routes have none"),
     ({"routes": [{**SIX, "scope": "link"}]}, "option scope: IPv6 routes have none"),
     ({"routes": [{"dst": "10.0.0.0/8", "dev": "v0", "pref": "high"}]}, "option pref: IPv4 routes have none; say metric"),
@@ -213,7 +233,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("description, words", REFUSED, ids=[words for _description, words in REFUSED])
 def test_what_makes_no_sense_is_refused_and_nothing_has_been_changed(description: dict[str, Any], words: str) -> None:
-    run(NET)
+    run({**NET, "routes": [{"dst": "198.18.0.0/24", "type": "blackhole"}]})
     before = state()
     with pytest.raises((Refused, Failed), match=words) as refused:
         run(description)

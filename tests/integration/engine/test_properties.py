@@ -18,7 +18,7 @@ from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Failed
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import Op
 from hypothesis import HealthCheck, Phase, given, settings
 
-from .networks import Description, descriptions
+from .networks import CROSSING, Description, changed_routes, descriptions
 from .support import own_network, sh, state, unlike
 
 EXAMPLES = int(os.environ.get("LAB_EXAMPLES", "25"))
@@ -154,6 +154,51 @@ def test_the_commands_shown_build_the_same_network(description: Description) -> 
             sh("sh", "-ec", line)
         rest = run(description, Options(adopt=True, check=True))
         assert _without_marks(rest.after) == {}
+
+
+@profile
+@given(descriptions(), descriptions())
+def test_the_commands_shown_lead_from_one_network_to_another(first: Description, second: Description) -> None:
+    """Typed one by one, they leave nothing to do, and all that hangs on links is what the engine makes of it."""
+    typed_is_as_built(first, second)
+
+
+@profile
+@given(changed_routes())
+def test_the_commands_shown_change_routes_as_the_engine_does(routes: tuple[list[Any], list[Any]]) -> None:
+    first, second = ({**CROSSING, "routes": some} for some in routes)
+    typed_is_as_built(first, second)
+
+
+def typed_is_as_built(first: Description, second: Description) -> None:
+    """Go from one network to another twice: by the lines, and by the engine."""
+    with own_network():
+        build(first)
+        for line in build(second, check=True).commands:
+            sh("sh", "-ec", line)
+        rest = build(second, adopt=True, check=True)
+        assert _without_marks(rest.after) == {}
+        typed = _configured(state())
+    with own_network():
+        build(first)
+        build(second)
+        assert not unlike(_configured(state()), typed)
+
+
+def _configured(found: dict[str, Any]) -> dict[str, Any]:
+    """Addresses, routes, rules, neighbours and FDB entries, without the collection's marks."""
+    return {
+        where: {
+            "addresses": {link["ifname"]: _unmarked(link["addr_info"]) for link in one["links"]},
+            **{sort: _unmarked(one[sort]) for sort in ("routes", "rules", "neighbors", "fdb")},
+        }
+        for where, one in found.items()
+    }
+
+
+def _unmarked(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    marks = ("protocol", "proto")
+    return [{word: value for word, value in one.items() if word not in marks} for one in found]
 
 
 def _without_time(found: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
