@@ -39,7 +39,8 @@ options:
   pods:
     description:
       - The pods of all hosts, each with C(namespace), C(name), C(address) and C(node), the name of its host.
-      - Without it those that are published on each host of the group, C(pod_network_part.pods).
+      - Without it those that are published on each host of the group, C(pod_network_part.pods), and for hosts that are not in the play
+        C(pod_network_part.elsewhere) of the others.
     type: list
     elements: dict
 seealso:

@@ -17,13 +17,15 @@ description:
   - A node's underlay address is looked for in its variable C(underlay_address), in C(ansible_host) and in what is known of its interfaces;
     its subnet in its variable C(underlay_subnet) and in its routes.
   - It changes nothing and asks nobody; the role P(linuxnet.lab.pod_network#role) calls it on the controller before any host is changed.
-positional: host, hostvars, group
+positional: host, hostvars, group, elsewhere
 options:
   _input:
     description:
       - The variables of the role, without the prefix C(pod_network_). What is left out has the role's default.
       - C(routes) may hold the host's routes as C(ip -json route show) tells them; blocks and addresses that the host has given already stay then.
+      - C(neighbors) may hold its permanent neighbours as C(ip -json neighbor show) tells them; with VXLAN they say which node a route leads to.
       - C(default_rp_filter) may hold the host's C(net.ipv4.conf.default.rp_filter), for its host ends.
+      - C(default_accept_ra) may hold the host's C(net.ipv6.conf.default.accept_ra); the host ends get theirs set to 0 then.
     type: dict
     required: true
   host:
@@ -39,6 +41,12 @@ options:
     type: list
     elements: str
     required: true
+  elsewhere:
+    description:
+      - What has been looked at on hosts of the group that are not in the play, by name, each with C(routes) and C(neighbors) as above.
+      - A host that is neither in the play (C(pod_network_stated)) nor here has to have C(pod_network_block), or another host a route to its
+        block. It is a mistake otherwise, as what the host holds is not guessed.
+    type: dict
 seealso:
   - plugin: linuxnet.lab.pod_network
     plugin_type: role
@@ -80,6 +88,9 @@ _value:
       description: The host's pods, each with C(namespace), C(name), C(node), C(netns), C(interface) and C(address).
       type: list
       elements: dict
+    elsewhere:
+      description: The pods of the hosts that have been looked at for this play, by host, each list as C(pods).
+      type: dict
 """
 
 from collections.abc import Callable  # noqa: E402 - documentation comes first, by Ansible's rules

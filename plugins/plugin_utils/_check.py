@@ -43,6 +43,10 @@ class Check:
         value = self.values.get(option)
         return default if empty(value) else self.parse(option, value, how, default)
 
+    def required(self, option: str, how: Callable[[Any], Any], default: Any = None) -> Any:
+        """A variable that has no meaning when it is left empty: none and '' are mistakes like others."""
+        return self.parse(option, self.values.get(option), how, default)
+
     def entry(self, where: str, given: Any, options: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
         """One dictionary of a list variable, each option parsed; unknown options are problems."""
         if not isinstance(given, Mapping):
@@ -89,9 +93,11 @@ def boolean(value: Any) -> bool:
 
 def listing(value: Any) -> list[Any]:
     """A list; a single value is a list of one."""
-    if isinstance(value, Mapping):
+    if isinstance(value, (str, int)):
+        return [value]
+    if not isinstance(value, (list, tuple)):
         raise ValueError(f"{value!r} is not a list")
-    return [value] if isinstance(value, (str, int)) else list(value)
+    return list(value)
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -5,7 +5,8 @@
 """The hosts of an overlay, as one of them sees them: each one's variables and underlay.
 
 A host that takes part in the play has published its variables as the fact ROLE_stated, so that they are what they are
-there; for one that does not (--limit) what the inventory says about it is taken, with the role's defaults.
+there. For one that does not (--limit, serial) what the inventory says about it is taken: with what all hosts share as it
+is on this host, the role's defaults, and what this play has looked at on it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Member(NamedTuple):
     check: Check  # its variables, and the mistakes that are its own
     underlay: Underlay
     reports: bool  # it takes part in the play, so it tells its mistakes itself
+    seen: bool  # somebody has looked at what stands there: it itself, or others for it
 
     @property
     def present(self) -> bool:
@@ -44,14 +46,26 @@ def members(
     values: Mapping[str, Any],
     group: Iterable[str],
     hostvars: Mapping[str, Any],
+    shared: Iterable[str] = (),
+    elsewhere: Mapping[str, Any] | None = None,
 ) -> dict[str, Member]:
-    """The group in the inventory's order. This host is in it even if the group does not have it."""
+    """The group in the inventory's order. This host is in it even if the group does not have it.
+
+    `shared` are options that all hosts have alike. `elsewhere` is what has been looked at on hosts outside of the play.
+    """
     found = {}
+    common = {option: values[option] for option in shared if option in values}
     for name in dict.fromkeys([*group, host]):
         variables = variables_of(hostvars, name)
         published = values if name == host else variables.get(f"{role}_stated")
-        own = {**defaults, **(published if isinstance(published, Mapping) else _inventory(role, defaults, variables))}
-        found[name] = Member(name, Check(role, name, own), underlay_of(variables), isinstance(published, Mapping))
+        reports = isinstance(published, Mapping)
+        looked = (elsewhere or {}).get(name)
+        own = {
+            **defaults,
+            **(published if isinstance(published, Mapping) else {**common, **_inventory(role, defaults, variables)}),
+            **(looked if isinstance(looked, Mapping) else {}),
+        }
+        found[name] = Member(name, Check(role, name, own), underlay_of(variables), reports, reports or bool(looked))
     return found
 
 
@@ -74,6 +88,19 @@ def largest_mtu(group: Mapping[str, Member], encapsulation: str) -> int | None:
         if one.underlay.mtu and one.underlay.version
     ]
     return min(fits, default=None)
+
+
+def check_unseen_mtus(member: Member, group: Mapping[str, Member]) -> None:
+    """Without a host's MTU the smallest one is not known, and a host that guesses it differs from the others."""
+    if not empty(member.check.values.get("mtu")) or not any(one.underlay.mtu for one in group.values()):
+        return
+    for one in group.values():
+        if not one.reports and one.underlay.address and not one.underlay.mtu and not one.underlay.problem:
+            _underlay_problem(
+                one,
+                f"underlay_mtu: is not stated, and the host is not in this play and has not answered: the smallest MTU of "
+                f"the group is not known; run without --limit, or state it, or {one.check.role}_mtu",
+            )
 
 
 def check_mtu(member: Member, most: int | None) -> None:

@@ -62,6 +62,12 @@ def read(group: Mapping[str, Member], hosts: Iterable[str]) -> list[Pod]:
                     f"{pod.where}.node", f"{pod.node!r} is no host of the group {member.check.values['group']}"
                 )
                 continue
+            if pod.node not in group:
+                member.check.problem(
+                    f"{pod.where}.node",
+                    f"{pod.node!r} is to have no pod network: its {member.check.role}_state is absent",
+                )
+                continue
             before = found.setdefault((pod.namespace, pod.name), pod)
             if before is not pod and before._replace(where="", owner="") != pod._replace(where="", owner=""):
                 member.check.problem(

@@ -29,6 +29,7 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
     check_same,
     check_underlays,
     check_unique,
+    check_unseen_mtus,
     members,
     own_problems,
 )
@@ -253,6 +254,7 @@ def _mesh(everyone: dict[str, Member], host: str, ends: list[dict[str, Any]]) ->
     check_underlays(everyone, [host, *linked] if linked else [], (4,))
     addresses = _addresses(taking_part, pool) if linked and pool is not None else {}
     names = tunnel_names(check, linked, [end["host_interface"] for end in ends if "host_interface" in end])
+    check_unseen_mtus(everyone[host], {name: everyone[name] for name in (host, *linked)})
     for name in linked:
         _check_mtu(everyone[host], everyone[name])
     if any(name not in addresses for name in (host, *linked)):

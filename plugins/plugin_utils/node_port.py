@@ -115,10 +115,10 @@ def plan(
     if values.get("state") == "absent":
         return part
     group = list(group)
-    everyone = members(ROLE, DEFAULTS, host, values, group, hostvars)
+    everyone = members(ROLE, DEFAULTS, host, values, group, hostvars, _SHARED)
     check = everyone[host].check
     settings = _settings(check)
-    told = {name: _published(hostvars, name) for name in everyone}
+    told = _published(hostvars, everyone)
     if pods is None:
         pods = [pod for found in told.values() for pod in found or ()]
     known = {f"{pod.get('namespace') or 'default'}/{pod.get('name')}": pod for pod in pods}
@@ -136,11 +136,12 @@ def plan(
     return part
 
 
-def _published(hostvars: Mapping[str, Any], name: str) -> list[Any] | None:
-    """The pods that the role pod_network has published on a host; None if it has not been there."""
-    part = variables_of(hostvars, name).get("pod_network_part")
-    found = part.get("pods") if isinstance(part, Mapping) else None
-    return list(found) if isinstance(found, (list, tuple)) else None
+def _published(hostvars: Mapping[str, Any], group: Iterable[str]) -> dict[str, list[Any] | None]:
+    """The pods that the role pod_network has published on each host, or on others for it; None where it has not."""
+    found = {name: variables_of(hostvars, name).get("pod_network_part") for name in group}
+    parts = {name: part for name, part in found.items() if isinstance(part, Mapping)}
+    elsewhere = {name: pods for part in parts.values() for name, pods in part.get("elsewhere", {}).items()}
+    return {name: parts[name].get("pods") if name in parts else elsewhere.get(name) for name in found}
 
 
 def _summary(service: _kube.Service) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def _summary(service: _kube.Service) -> dict[str, Any]:
 
 
 def _settings(check: Check) -> _kube.Settings:
-    localhost = check.read("localhost", boolean, False)
+    localhost = check.required("localhost", boolean, False)
     addresses = []
     for number, given in enumerate(check.read("addresses", listing, []), 1):
         address = check.parse(f"addresses[{number}]", given, address4)
@@ -169,11 +170,11 @@ def _settings(check: Check) -> _kube.Settings:
         elif address is not None:
             addresses.append(address)
     return _kube.Settings(
-        cluster_cidr=str(check.read("cluster_cidr", network4, "")),
-        mark=check.read("masquerade_mark", _mark, 0x4000),
+        cluster_cidr=str(check.required("cluster_cidr", network4, "")),
+        mark=check.required("masquerade_mark", _mark, 0x4000),
         addresses=tuple(str(address) for address in addresses),
         localhost=localhost and (not addresses or any(address.is_loopback for address in addresses)),
-        random_fully=check.read("random_fully", boolean, True),
+        random_fully=check.required("random_fully", boolean, True),
     )
 
 
@@ -189,10 +190,10 @@ class _Reader:
         self.pods = pods
         self.unknown = unknown  # hosts that have not told their pods
         self.nodes = {str(pod.get("address")): pod.get("node") for pod in pods.values()}
-        self.cluster: Network4 | None = check.read("cluster_cidr", network4)
-        self.ports = check.read("range", _ports)
+        self.cluster: Network4 | None = check.required("cluster_cidr", network4)
+        self.ports = check.required("range", _ports)
         self.taken: dict[tuple[Any, ...], str] = {}
-        service_cidr = check.read("service_cidr", network4)
+        service_cidr = check.required("service_cidr", network4)
         if self.cluster and service_cidr and self.cluster.overlaps(service_cidr):
             check.problem("service_cidr", f"'{service_cidr}' overlaps {ROLE}_cluster_cidr, {self.cluster}")
         self.options: dict[str, Callable[[Any], Any]] = {
@@ -307,7 +308,11 @@ class _Reader:
             address, colon, own_port = text.partition(":")
             port = PORT(own_port) if colon else target_port
         else:
-            wait = f"; the pods of {', '.join(self.unknown)} are not known" if self.unknown else ""
+            wait = (
+                f"; the pods of {', '.join(self.unknown)} are not known (no pod_network there, or no answer)"
+                if self.unknown
+                else ""
+            )
             raise ValueError(f"{given!r} is neither a pod of the group nor an address{wait}")
         parsed = address4(address)
         if self.cluster and not is_host(parsed, self.cluster):
@@ -346,7 +351,7 @@ def _stated(member: Member) -> dict[str, dict[str, str]]:
             full = {**SERVICE, **{option: value for option, value in entry.items() if value is not None}}
             port = f":{full['port_name']}" if full["port_name"] else ""
             found[f"{full['namespace']}/{full.get('name')}{port}"] = {
-                option: str(list(value) if option == "endpoints" and not isinstance(value, str) else value)
+                option: str(list(value) if isinstance(value, (list, tuple)) else value)
                 for option, value in full.items()
             }
     return found

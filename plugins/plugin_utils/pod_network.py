@@ -11,14 +11,13 @@ felix/dataplane/linux/{ipip_mgr,vxlan_mgr,route_mgr}.go (between the nodes), fel
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import integer
-from ansible_collections.linuxnet.lab.plugins.plugin_utils import _ipam, _pods
+from ansible_collections.linuxnet.lab.plugins.plugin_utils import _ipam, _pods, _standing
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
     boolean,
     description,
@@ -30,10 +29,12 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
     check_mtu,
     check_same,
     check_underlays,
+    check_unseen_mtus,
     largest_mtu,
     members,
     own_problems,
 )
+from ansible_collections.linuxnet.lab.plugins.plugin_utils._standing import tunnel_mac
 
 ROLE = "pod_network"
 GATEWAY = "169.254.1.1"
@@ -50,6 +51,7 @@ ENCAPSULATIONS = {
 }
 DEVICES = {"ipip": "tunl0", "vxlan": "vxlan.calico"}
 VXLAN_ID, VXLAN_PORT = 4096, 4789
+IPV6_MTU = 1280  # RFC 8200; a link with less than that has no IPv6, and none of its parameters
 # variable without the role's prefix: default
 DEFAULTS: dict[str, Any] = {
     "state": "present",
@@ -72,16 +74,28 @@ _SHARED = ("pool", "block_size", "encapsulation", "proto")
 MTU = integer(576, 65535).parse
 
 
-def plan(values: Mapping[str, Any], host: str, hostvars: Mapping[str, Any], group: Iterable[str]) -> dict[str, Any]:
-    """This host's part: {description: of network_state, problems: [text], block, tunnel, pods: [dict], nodes: [dict]}."""
+def plan(
+    values: Mapping[str, Any],
+    host: str,
+    hostvars: Mapping[str, Any],
+    group: Iterable[str],
+    elsewhere: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """This host's part: {description: of network_state, problems: [text], block, tunnel, pods: [dict], nodes: [dict]}.
+
+    `elsewhere` is what has been looked at on hosts of the group that are not in the play: {host: {routes, neighbors}}.
+    """
     part: dict[str, Any] = {"problems": [], "description": description(), "pods": [], "nodes": [], "block": ""}
+    part["elsewhere"] = {}
     if values.get("state") == "absent":
         return part
-    everyone = members(ROLE, DEFAULTS, host, values, group, hostvars)
+    everyone = members(ROLE, DEFAULTS, host, values, group, hostvars, _SHARED, elsewhere)
     network = _Network(everyone, host)
     network.work_out()
     part["problems"] = own_problems(host, everyone)
-    part["pods"] = network.own_pods()  # those without a mistake are told even then: services ask for them
+    # pods without a mistake are told even then: services ask for them
+    part["pods"] = network.pods_of(host)
+    part["elsewhere"] = {name: network.pods_of(name) for name in network.told() if name != host}
     if any(one.check.problems for one in everyone.values()):
         return part  # what is wrong on another host may be what this one's part stands on
     return {**part, **network.part()}
@@ -98,11 +112,13 @@ class _Network:
         self.blocks: dict[str, _ipam.Network] = {}
         self.tunnels: dict[str, ipaddress.IPv4Address] = {}
         self.pods: list[_pods.Pod] = []
-        self.addresses: dict[str, ipaddress.IPv4Address] = {}  # of this host's pods
+        self.addresses: dict[str, ipaddress.IPv4Address] = {}  # of this host's pods, and of those out of the play
         self.mtu: int | None = None
         self.near: set[str] = set()  # the nodes that are reached without the tunnel
-        self.tunnel, self.cross_subnet = self.check.read("encapsulation", _encapsulation, ENCAPSULATIONS["none"])
-        self.proto: str = self.check.read("proto", _proto, "bird")
+        self.tunnel, self.cross_subnet = self.check.required("encapsulation", _encapsulation, ("", False))
+        self.proto: str = self.check.required("proto", _proto, "bird")
+        self.nat_outgoing: bool = self.check.required("nat_outgoing", boolean)
+        self.accept: bool = self.check.required("accept", boolean)
 
     @property
     def device(self) -> str:
@@ -113,10 +129,8 @@ class _Network:
         """Blocks, tunnel addresses, pods, sizes; mistakes go to the hosts that they are of."""
         check_same(self.everyone, _SHARED)
         check_underlays(self.everyone, self.everyone, (4,))
-        pool = self.check.read("pool", _ipam.pool)
-        size = self.check.read("block_size", integer(20, 32).parse)
-        for option in ("nat_outgoing", "accept"):
-            self.check.read(option, boolean)
+        pool = self.check.required("pool", _ipam.pool)
+        size = self.check.required("block_size", integer(20, 32).parse)
         self.rp_filter = self.check.read("rp_filter", integer(0, 2).parse, self.check.values.get("default_rp_filter"))
         self.near = self._near()
         if pool is None or size is None:
@@ -132,25 +146,31 @@ class _Network:
             if address is not None:
                 self.tunnels[name] = address
         self.pods = _pods.read(self.everyone, self.hosts)
-        self._give_addresses()
+        taken = self._stated_addresses()
+        for name in self.told():
+            self._give_addresses(name, taken)
         self._size()
 
-    def own(self) -> list[_pods.Pod]:
-        """The pods of this host."""
-        return [pod for pod in self.pods if pod.node == self.host]
+    def own(self, node: str = "") -> list[_pods.Pod]:
+        """The pods of a host; of this one, if no other one is named."""
+        return [pod for pod in self.pods if pod.node == (node or self.host)]
 
-    def own_pods(self) -> list[dict[str, Any]]:
-        """The pods of this host that have an address, as they are published."""
+    def told(self) -> list[str]:
+        """The hosts whose pods this one tells: its own, and those of hosts out of the play that have been looked at."""
+        return [name for name, one in self.everyone.items() if name == self.host or (one.seen and not one.reports)]
+
+    def pods_of(self, node: str) -> list[dict[str, Any]]:
+        """The pods of a host that have an address, as they are published."""
         return [
             {
                 "namespace": pod.namespace,
                 "name": pod.name,
-                "node": self.host,
+                "node": node,
                 "netns": pod.full,
                 "interface": pod.host_end,
                 "address": str(self.addresses[pod.full]),
             }
-            for pod in self.own()
+            for pod in self.own(node)
             if pod.full in self.addresses
         ]
 
@@ -159,7 +179,7 @@ class _Network:
         if not self.cross_subnet:
             return set() if self.device else set(self._others())
         underlay = self.everyone[self.host].underlay
-        subnet = underlay.subnet or _ipam.connected(underlay.address, self.check.values)
+        subnet = underlay.subnet or _standing.connected(underlay.address, self.check.values)
         if subnet is None and underlay.address and not underlay.problem:
             self.check.problems.append(
                 f"{self.host}: underlay_subnet: is not stated and cannot be found out (no route of the host has it), and "
@@ -168,9 +188,8 @@ class _Network:
         addresses = {name: self.everyone[name].underlay.address for name in self._others()}
         return {name for name, at in addresses.items() if subnet and at and ipaddress.ip_address(at) in subnet}
 
-    def _give_addresses(self) -> None:
-        """Stated addresses; then what the host has given already; then the next free one of the block."""
-        block = self.blocks.get(self.host)
+    def _stated_addresses(self) -> dict[ipaddress.IPv4Address, str]:
+        """{address: what has it}, for the tunnels and for the pods whose address is stated."""
         taken: dict[ipaddress.IPv4Address, str] = {at: f"the tunnel of {name}" for name, at in self.tunnels.items()}
         for pod in self.pods:
             if pod.address is None:
@@ -182,13 +201,17 @@ class _Network:
                 check.problem(f"{pod.where}.address", f"'{pod.address}' is {taken[pod.address]}'s already")
             else:
                 taken[pod.address] = f"pod {pod.namespace}/{pod.name}"
-                if pod.node == self.host:
-                    self.addresses[pod.full] = pod.address
+                self.addresses[pod.full] = pod.address
+        return taken
+
+    def _give_addresses(self, node: str, taken: dict[ipaddress.IPv4Address, str]) -> None:
+        """To pods without a stated one: what the host has given already; then the next free one of the block."""
+        block, check = self.blocks.get(node), self.everyone[node].check
         if block is None:
             return
-        held = _ipam.held(self.check.values)
+        held = _standing.held(check.values)
         free = (address for address in block if address not in taken)
-        waiting = [pod for pod in self.own() if pod.address is None]
+        waiting = [pod for pod in self.own(node) if pod.address is None]
         for pod in waiting:
             address = held.get(pod.host_end)
             if address is not None and address in block and address not in taken:
@@ -199,13 +222,14 @@ class _Network:
                 continue
             address = next(free, None)
             if address is None:
-                self.check.problem("pods", f"there are more pods than addresses in the block {block}: it is used up")
+                check.problem("pods", f"there are more pods than addresses in the block {block}: it is used up")
                 return
             taken[address] = pod.full
             self.addresses[pod.full] = address
 
     def _size(self) -> None:
         """The largest MTU that fits all underlays, less the encapsulation."""
+        check_unseen_mtus(self.everyone[self.host], self.everyone)
         most = largest_mtu(self.everyone, self.tunnel)
         self.mtu = self.check.read("mtu", MTU, most)
         if self.mtu != most:  # it is most as well if what is stated is no MTU, which has been told then
@@ -291,6 +315,8 @@ class _Network:
             values["rp_filter"] = int(str(self.rp_filter))
         yield from ({"name": f"{link}/{name}", "value": value} for name, value in values.items())
         yield {"name": f"net/ipv4/neigh/{pod.host_end}/proxy_delay", "value": 0}
+        if not empty(self.check.values.get("default_accept_ra")) and (self.mtu or IPV6_MTU) >= IPV6_MTU:
+            yield {"name": f"net/ipv6/conf/{pod.host_end}/accept_ra", "value": 0}  # else the kernel has no IPv6
         yield {"netns": pod.full, "name": "net.ipv4.ip_forward", "value": 0}
 
     def _node_routes(self) -> Iterator[dict[str, Any]]:
@@ -304,7 +330,7 @@ class _Network:
             if pod.address is not None and theirs is not None and pod.address not in theirs:
                 yield self._way(f"{pod.address}/32", pod.node)
         underlay = self.everyone[self.host].underlay.device
-        if underlay and not _ipam.leads_to(GATEWAY, self.check.values):
+        if underlay and not _standing.leads_to(GATEWAY, self.check.values):
             # proxy ARP answers only for what the host would forward: 169.254.1.1 needs a way out that is not the pod's
             yield {"dst": LINK_LOCAL, "dev": underlay, "scope": "link", "metric": 1002}
 
@@ -334,16 +360,18 @@ class _Network:
 
     def _chains(self) -> Iterator[dict[str, Any]]:
         nat = []
-        if boolean(self.check.values["nat_outgoing"]):
+        if self.nat_outgoing:
             nat.append(f"-s {self.pool} ! -d {self.pool} -j MASQUERADE")
+        # for a process that has bound another address of the host: strict rp_filter at the far end drops it
+        wrong = "-m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE"
+        if self.tunnel == "vxlan":
+            # never from the tunnels' own port: the answer would be taken for VXLAN (Calico since 3.32.2)
+            nat.append(f"-o {self.device} -p udp {wrong} --to-ports {VXLAN_PORT + 1}-65535")
         if self.device:
-            # for a process that has bound another address of the host: strict rp_filter at the far end drops it
-            nat.append(
-                f"-o {self.device} -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE"
-            )
+            nat.append(f"-o {self.device} {wrong}")
         if nat:
             yield _chain("nat", "LINUXNET-POD-POST", nat, "POSTROUTING")
-        if boolean(self.check.values["accept"]):
+        if self.accept:
             yield _chain("filter", "LINUXNET-POD-FWD", [f"-{way} cali+ -j ACCEPT" for way in "io"], "FORWARD")
             proto = {"ipip": "-p ipencap", "vxlan": f"-p udp -m udp --dport {VXLAN_PORT}"}.get(self.tunnel)
             rules = [f"-s {self._underlay(name)}/32 {proto} -j ACCEPT" for name in self._others()] if proto else []
@@ -355,15 +383,10 @@ def _chain(table: str, name: str, rules: list[str], source: str) -> dict[str, An
     return {"name": name, "table": table, "family": "ipv4", "rules": rules, "jumps": [{"from": source, "at": "last"}]}
 
 
-def tunnel_mac(node: str) -> str:
-    """66: and the first five bytes of sha1(node), a MAC address that all nodes work out alike (vxlan_resolver.go)."""
-    return ":".join(["66", *(f"{byte:02x}" for byte in hashlib.sha1(node.encode()).digest()[:5])])
-
-
 def _encapsulation(value: Any) -> tuple[str, bool]:
-    if value not in ENCAPSULATIONS:
+    if str(value) not in ENCAPSULATIONS:
         raise ValueError(f"{value!r} is none of {', '.join(ENCAPSULATIONS)}")
-    return ENCAPSULATIONS[value]
+    return ENCAPSULATIONS[str(value)]
 
 
 def _proto(value: Any) -> str:

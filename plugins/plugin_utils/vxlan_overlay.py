@@ -32,6 +32,7 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
     check_same,
     check_underlays,
     check_unique,
+    check_unseen_mtus,
     largest_mtu,
     members,
     own_problems,
@@ -199,6 +200,7 @@ def _vtep(everyone: Mapping[str, Member], host: str) -> dict[str, Any]:
     check_underlays(group, group, (4, 6))
     _check_families(group)
     addresses = _addresses(group, subnet) if subnet is not None else {}
+    check_unseen_mtus(member, group)
     most = largest_mtu(group, "vxlan")
     check_mtu(member, most)
     if check.problems:

@@ -20,14 +20,14 @@ ROOT = Path(__file__).parents[2]
 HOST = {"underlay_device": "ens32", "underlay_mtu": 1500, "ansible_connection": "local"}
 
 
-def play(folder: Path, described: dict[str, Any]) -> str:
+def play(folder: Path, described: dict[str, Any], *arguments: str) -> str:
     """What lab.yml says about it; it must fail, and change nothing."""
     sh("ip", "link", "add", "ens32", "type", "veth", "peer", "name", "far")
     sh("ip", "addr", "add", "192.0.2.1/24", "dev", "ens32")
     before = state()
     (folder / "hosts.json").write_text(json.dumps(described))
     done = subprocess.run(
-        [Path(sys.prefix) / "bin/ansible-playbook", "lab.yml", "-i", str(folder / "hosts.json")],
+        [Path(sys.prefix) / "bin/ansible-playbook", "lab.yml", "-i", str(folder / "hosts.json"), *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(folder / "home")},
     )  # fmt: skip

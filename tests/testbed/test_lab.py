@@ -83,6 +83,10 @@ def test_the_lab_from_beginning_to_end(bed: Lab) -> None:
     code, out = bed.play("lab.yml")
     assert code == 0 and set(changes(out).values()) == {0}
 
+    # one node by itself: the other one is looked at, so nothing is otherwise than with both
+    code, out = bed.play("lab.yml", "--limit", "vms105")
+    assert code == 0 and changes(out) == {"vms105": 0}
+
     code, out = bed.verify()
     assert code == 0 and set(changes(out).values()) == {0}
     assert "velero/minio  NODE:30900 and 10.96.0.90:9000 -> minio-b6d98746c-m7rzc" in out

@@ -65,7 +65,7 @@ def test_host_ends(node: Any) -> None:
     text = node.sh("ip -o link")
     assert {name for name in links if name.startswith("cali")} == set(map(host_end, PODS[node.name]))
     assert ("calia011d753862" in links) == (node.name == "vms100")
-    parameters = node.sh("sysctl -a -r 'net.ipv4.(conf|neigh).(cali|default).*'")
+    parameters = node.sh("sysctl -a -r 'net.ipv[46].(conf|neigh).(cali|default).*'")
     for pod in PODS[node.name]:
         link = links[host_end(pod)]
         assert (link["address"], link["mtu"], link["operstate"]) == ("ee:ee:ee:ee:ee:ee", 1480, "UP")  # E8
@@ -80,6 +80,8 @@ def test_host_ends(node: Any) -> None:
             f"conf.{{}}.rp_filter = {default[1] if default else ''}",
         ):  # fmt: skip
             assert "net.ipv4." + parameter.format(host_end(pod)) in parameters.splitlines()  # E10
+        if "net.ipv6.conf.default.accept_ra = " in parameters:  # not every kernel has IPv6
+            assert f"net.ipv6.conf.{host_end(pod)}.accept_ra = 0" in parameters.splitlines()
     assert node.sh("sysctl -n net.ipv4.ip_forward").strip() == "1"
 
 

@@ -6,15 +6,20 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ..engine.support import own_network, sh
 
+VARIABLES = Path(__file__).parents[3] / "roles/pod_network/vars/main.yml"
 _fork = multiprocessing.get_context("fork")
 
 
@@ -82,6 +87,13 @@ def hosts(*names: str) -> Iterator[dict[str, Host]]:
     """Several of them, by name."""
     with ExitStack() as stack:
         yield {name: stack.enter_context(host()) for name in names}
+
+
+def look() -> dict[str, Any]:
+    """What the role looks at before it plans, with its own command."""
+    command = yaml.safe_load(VARIABLES.read_text())["pod_network_command"]
+    found: dict[str, Any] = json.loads(sh("sh", "-c", command))
+    return found
 
 
 def cable(one: Host, name: str, other: Host, other_name: str) -> None:

@@ -56,6 +56,23 @@ def test_pods_and_blocks(tmp_path: Path) -> None:
         assert f"- {line}" in text.replace("\\n", "\n"), (line, text)
 
 
+def test_a_node_out_of_the_play_that_does_not_answer(tmp_path: Path) -> None:
+    """What is not known of it is told, by the host that would have needed it; nothing is guessed."""
+    dead = {
+        "ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1,
+        "pod_network_block": "", "pod_network_pods": ["web"], "underlay_mtu": "",
+    }  # fmt: skip
+    services = [{**WEB, "name": "a", "endpoints": ["web"]}]
+    text = play(tmp_path, inventory(hosts={"two": dead}, node_port_services=services), "--limit", "one")
+    assert "3 mistake(s), no host has been changed" in text
+    for line in (
+        "two: pod_network_block: is not stated, and nobody knows the one that the host holds",
+        "two: underlay_mtu: is not stated, and the host is not in this play and has not answered",
+        "one: node_port_services[1].endpoints[1]: 'web' is neither a pod of the group nor an address; the pods of two are not",
+    ):
+        assert f"- {line}" in text.replace("\\n", "\n"), (line, text)
+
+
 def test_a_pool_that_is_used_up(tmp_path: Path) -> None:
     found = inventory(
         pod_network_pool="10.244.0.0/26", hosts={"one": {"pod_network_block": ""}, "two": {"pod_network_block": ""}}

@@ -16,6 +16,7 @@ from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Option
 from ansible_collections.linuxnet.lab.plugins.plugin_utils.pod_network import plan
 
 from ..engine.support import lab, sh, state, unlike
+from .hosts import look
 
 __all__ = ["lab"]
 pytestmark = pytest.mark.usefixtures("lab")
@@ -36,8 +37,7 @@ def node() -> None:
 
 
 def description(**values: Any) -> Any:
-    routes = json.loads(sh("ip", "-json", "-4", "-details", "route", "show", "table", "main") or "[]")
-    stated = {"encapsulation": "vxlan", "block": "10.244.169.64/26", **values, "routes": routes}
+    stated = {"encapsulation": "vxlan", "block": "10.244.169.64/26", **values, **look()}
     host = {"underlay_address": "192.168.26.105", "underlay_device": "ens32", "underlay_mtu": 1500}
     other = {
         **host,
@@ -82,6 +82,8 @@ def test_a_node_stands_and_goes_without_a_trace(encapsulation: str) -> None:
     ):
         option, _equals, expected = value.partition("=")
         assert sh("sysctl", "-n", f"net.ipv4.{name}.calia011d753862.{option}").strip() == expected
+    if look()["default_accept_ra"]:  # the kernel has IPv6
+        assert sh("sysctl", "-n", "net.ipv6.conf.calia011d753862.accept_ra").strip() == "0"
 
     answer = ping(web, "10.244.169.89")
     assert " 0% packet loss" in answer and set(re.findall(r"ttl=(\d+)", answer)) == {"63"}

@@ -13,15 +13,14 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Options, run
 from ansible_collections.linuxnet.lab.plugins.plugin_utils.pod_network import plan
 
-from ..engine.support import sh, state, unlike
-from .hosts import Host, cable, hosts
+from ..engine.support import state, unlike
+from .hosts import Host, cable, hosts, look
 
 UNDERLAY = {"a": "192.168.1.1", "b": "192.168.1.2", "c": "192.168.2.3"}
 BLOCK = {"a": "10.244.0.0/26", "b": "10.244.0.64/26", "c": "10.244.0.128/26"}
@@ -52,15 +51,6 @@ def nodes() -> Iterator[Nodes]:
             node.sh(f"ip addr add {UNDERLAY[name]}/24 dev eth0")
             node.sh(f"ip route add default via {gateway}")
         yield found
-
-
-def look() -> dict[str, Any]:
-    """What the role looks at before it plans."""
-    routes = json.loads(sh("ip", "-json", "-4", "-details", "route", "show", "table", "main"))
-    return {
-        "routes": routes,
-        "default_rp_filter": Path("/proc/sys/net/ipv4/conf/default/rp_filter").read_text().strip(),
-    }
 
 
 def apply(description: Any) -> list[str]:

@@ -51,6 +51,9 @@ def test_nothing_of_the_other_tunnel_is_left(node: Any) -> None:
     assert link["flags"] == ["NOARP"] and not link["addr_info"]
     rules = node.sh("iptables-save")
     assert "tunl0" not in rules and "ipencap" not in rules
+    not_ours = "! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL"
+    for proto, ports in (("-p udp ", " --to-ports 4790-65535"), ("", "")):
+        assert f"-A LINUXNET-POD-POST -o vxlan.calico {proto}-m addrtype {not_ours} -j MASQUERADE{ports}" in rules
     for other in others(node):
         assert f"-A LINUXNET-POD-IN -s {UNDERLAY[other]}/32 -p udp -m udp --dport 4789 -j ACCEPT" in rules
 

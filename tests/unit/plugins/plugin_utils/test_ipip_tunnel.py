@@ -210,6 +210,14 @@ def test_mtu(mine: Any, theirs: Any, stated: Any, expected: Any) -> None:
     assert ("mtu" in result["description"]["links"][0]) == (expected is not None)
 
 
+def test_the_mtu_of_a_host_that_is_not_in_the_play() -> None:
+    """What is not known is told, and nothing is guessed: that host's end of the tunnel has the smaller one."""
+    (line,) = part(inventory(2, h2={"underlay_mtu": None}))["problems"]
+    assert line.startswith("h2: underlay_mtu: is not stated") and line.endswith("or state it, or ipip_tunnel_mtu")
+    hosts = inventory(2, h2={"underlay_mtu": None, "ipip_tunnel_stated": {}})  # in the play, and nobody can tell
+    assert tunnels(part(hosts))["h2"]["mtu"] == 1480
+
+
 def test_accept() -> None:
     assert part(inventory(3), accept=True)["description"]["chains"][0]["rules"] == [
         "-s 192.0.2.2/32 -p 4 -j ACCEPT",

@@ -358,9 +358,9 @@ def test_pods_come_from_what_the_hosts_publish() -> None:
     del hostvars["h2"]["pod_network_part"]
     assert plan({"services": [service()]}, "h1", hostvars, ["h1", "h2"])["problems"] == [
         "h1: node_port_services[1].endpoints[2]: 'web-2' is neither a pod of the group nor an address;"
-        " the pods of h2 are not known",
+        " the pods of h2 are not known (no pod_network there, or no answer)",
         "h1: node_port_services[1].endpoints[3]: 'shop/web-3' is neither a pod of the group nor an address;"
-        " the pods of h2 are not known",
+        " the pods of h2 are not known (no pod_network there, or no answer)",
     ]
 
 
@@ -483,12 +483,29 @@ def test_mistakes_in_services(services: list[Any], text: str) -> None:
             "node_port_addresses[1]: '127.0.0.1' has no node ports while node_port_localhost is false",
         ),
         ({"localhost": "perhaps"}, "node_port_localhost: 'perhaps' is neither true nor false"),
+        ({"cluster_cidr": None}, "node_port_cluster_cidr: None is not an IPv4 network"),
+        ({"cluster_cidr": ""}, "node_port_cluster_cidr: '' is not an IPv4 network"),
+        ({"service_cidr": ""}, "node_port_service_cidr: '' is not an IPv4 network"),
         ({"services": {"web": {}}}, "node_port_services: {'web': {}} is not a list"),
     ],
 )
 def test_mistakes_in_variables(values: dict[str, Any], text: str) -> None:
     problems = plan(values, "h1", {}, ["h1"], PODS)["problems"]
     assert f"h1: {text}" in " ".join(problems), problems
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "text"),
+    [(5, "[1]: '5' is not an IPv4 address"), (True, "[1]: True is neither a pod"), (1.5, ": 1.5 is not a list")],
+)
+def test_endpoints_of_a_wrong_type_hide_no_other_mistake(endpoints: Any, text: str) -> None:
+    """On several hosts, which compare their services."""
+    one = {"services": [service(endpoints=endpoints), service(port=0)], "range": "x"}
+    hostvars = {host: {"node_port_stated": one} for host in ("h1", "h2")}
+    for host in hostvars:
+        problems = plan(one, host, hostvars, list(hostvars), PODS)["problems"]
+        for what in ("range: 'x'", f"services[1].endpoints{text}", "services[2].port: 0"):
+            assert any(line.startswith(f"{host}: node_port_{what}") for line in problems), (what, problems)
 
 
 def test_all_mistakes_at_once() -> None:

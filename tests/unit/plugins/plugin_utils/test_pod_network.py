@@ -78,6 +78,20 @@ def test_vxlan_as_calico_has_it() -> None:
     assert {"dev": "vxlan.calico", "mac": tunnel_mac("vms106"), "dst": "192.168.26.106"} in description["fdb"]
 
 
+def test_masquerading_at_the_tunnel() -> None:
+    """What has another address of the host; UDP through VXLAN never from the tunnels' own port."""
+    wrong = "-m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE"
+
+    def rules(encapsulation: str) -> list[str]:
+        chains = part(documented(encapsulation=encapsulation), "vms105")["description"]["chains"]
+        (found,) = [chain["rules"] for chain in chains if chain["table"] == "nat"]
+        assert found[0] == "-s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE"
+        return list(found[1:])
+
+    assert rules("ipip") == [f"-o tunl0 {wrong}"] and rules("none") == []
+    assert rules("vxlan") == [f"-o vxlan.calico -p udp {wrong} --to-ports 4790-65535", f"-o vxlan.calico {wrong}"]
+
+
 def test_without_encapsulation_the_nodes_are_the_gateways() -> None:
     found = part(documented(encapsulation="none"), "vms105")
     assert way(found, "10.244.31.64/26") == {"via": "192.168.26.106", "dev": "ens32", "onlink": False, "proto": "bird"}
@@ -140,6 +154,17 @@ def test_the_host_ends_rp_filter_is_the_hosts_default() -> None:
     assert rp_filter(default_rp_filter="2") == [2]
     assert rp_filter(default_rp_filter="2", rp_filter=0) == [0]
     assert rp_filter() == []  # nobody has looked
+
+
+@pytest.mark.parametrize(
+    ("found", "mtu", "expected"), [("1", "", [0]), ("0", 1280, [0]), ("1", 1279, []), ("", "", []), (None, "", [])]
+)
+def test_host_ends_take_no_router_advertisements(found: Any, mtu: Any, expected: list[int]) -> None:
+    """Where the kernel has IPv6, and the link a size that IPv6 takes: there is no such parameter otherwise."""
+    hosts = group(vms100={"pods": ["web"], "default_accept_ra": found, "mtu": mtu})
+    sysctls = {one["name"]: one["value"] for one in part(hosts, "vms100")["description"]["sysctls"]}
+    assert [value for name, value in sysctls.items() if name.endswith("/accept_ra")] == expected
+    assert not expected or sysctls["net/ipv6/conf/cali68caf03a5f4/accept_ra"] == 0
 
 
 def test_a_host_more_or_less_moves_no_block() -> None:
@@ -208,6 +233,13 @@ def test_all_mistakes_at_once() -> None:
         (group(vms100={"pods": ["web", "web"]}), "vms100", "default/web is stated twice"),
         (group(vms100={"pods": ["web"]}, vms101={"pods": ["web"]}), "vms101", "default/web is a pod of vms100 already"),
         (group(vms100={"pods": [{"name": "web", "node": "vms9"}]}), "vms100", "'vms9' is no host of the group"),
+        (
+            group(vms100={"pods": [{"name": "web", "node": "vms101"}]}, vms101={"state": "absent"}), "vms100",
+            "pods[1].node: 'vms101' is to have no pod network: its pod_network_state is absent",
+        ),
+        (group(every={"pool": None}, vms100={}, vms101={}), "vms100", "pool: None is not an IPv4 network"),
+        (group(every={"pool": ""}, vms100={}), "vms100", "pool: '' is not an IPv4 network"),
+        (group(vms100={"nat_outgoing": ""}), "vms100", "nat_outgoing: '' is neither true nor false"),
         (group(vms100={"pods": [{"name": "web", "address": "10.9.0.1"}]}), "vms100", "is not in the pool"),
         (group(every={"block_size": 32}, vms100={"pods": ["web"]}), "vms100", "it is used up"),
         (group(vms100={"encapsulation": "gre"}), "vms100", "'gre' is none of ipip, ipip_cross_subnet, vxlan, vxlan_cross_subnet, none"),

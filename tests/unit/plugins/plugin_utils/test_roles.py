@@ -74,6 +74,6 @@ def test_defaults_make_no_mistake(role: str) -> None:
         one.ROLE: one for one in (bridge_network, ipip_tunnel, node_port, pod_network, vxlan_overlay)
     }
     module = modules[role]
-    hosts = {"h1": {"underlay_address": "192.0.2.1"}, "h2": {"underlay_address": "192.0.2.2"}}
+    hosts = {f"h{n}": {"underlay_address": f"192.0.2.{n}", f"{role}_stated": {}} for n in (1, 2)}
     arguments = [list(hosts)] if role != "bridge_network" else []
     assert module.plan(TABLES[role], "h1", hosts, *arguments)["problems"] == []

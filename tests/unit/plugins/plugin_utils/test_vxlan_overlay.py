@@ -165,8 +165,18 @@ def test_names_and_numbers() -> None:
 def test_mtu_is_the_same_on_all(mtus: tuple[Any, Any], stated: Any, expected: Any) -> None:
     hosts = inventory(2)
     for number, mtu in enumerate(mtus, 1):
-        hosts[f"h{number}"].update(underlay_mtu=mtu, vxlan_overlay_mtu=stated)
+        hosts[f"h{number}"].update(underlay_mtu=mtu, vxlan_overlay_stated={"mtu": stated})
     assert [part(hosts, host, mtu=stated)["vtep"]["mtu"] for host in hosts] == [expected, expected]
+
+
+def test_the_mtu_of_a_host_that_is_not_in_the_play() -> None:
+    """The smallest one is not known without it: that is told, and nothing is guessed."""
+    hosts = inventory(2, h2={"underlay_mtu": None})
+    (line,) = part(hosts)["problems"]
+    assert line.startswith("h2: underlay_mtu: is not stated") and line.endswith("or state it, or vxlan_overlay_mtu")
+    assert part(inventory(2, h2={"underlay_mtu": None, "vxlan_overlay_mtu": 1300}), mtu=1300)["problems"] == []
+    hosts["h2"]["ansible_facts"] = {"interfaces": ["ens32"], "ens32": {"device": "ens32", "mtu": 1400}}  # looked at
+    assert part(hosts)["vtep"]["mtu"] == 1350
 
 
 def test_ipv6_underlay() -> None:
