@@ -67,6 +67,7 @@ MATCHES = {
         "ecn": "ecn-tcp-cwr:0 ecn-tcp-ece:0 ecn-ip-ect",
         "realm": "realm",
         "nfacct": "nfacct-name",
+        "ipvs": "ipvs:0 vproto vaddr vport vdir vmethod vportctl",
         "cgroup": "path cgroup",
         "bpf": "bytecode object-pinned",
         "connbytes": "connbytes connbytes-dir connbytes-mode",

@@ -137,7 +137,7 @@ class _Reader:
             if equals:  # getopt_long: --dport=80
                 self.words.insert(self.at, value)
             short = _LONG.get(name)
-            if short is None:
+            if short is None or self._is_of_extension(name[2:]):
                 self._of_extension(name[2:], negated)
                 return
         else:
@@ -170,6 +170,10 @@ class _Reader:
             raise ValueError(f"{name if name[:1] == '-' else '--' + name} wants a value")
         self.at += arity
         return values, negated
+
+    def _is_of_extension(self, name: str) -> bool:
+        """Whether a match has the option by just this name: `-m policy --proto` is not `--protocol`."""
+        return any(name in MATCHES.get(match, ()) for match, _options in self.matches)
 
     def _of_extension(self, name: str, negated: bool) -> None:
         """An option of a match or of the target: the one that was named last and has such an option."""

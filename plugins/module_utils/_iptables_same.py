@@ -14,6 +14,7 @@ from __future__ import annotations
 import grp
 import ipaddress
 import pwd
+import re
 import socket
 from collections.abc import Callable
 from functools import lru_cache
@@ -78,6 +79,8 @@ _RATES = {"day": 86400 * _SCALE, "hour": 3600 * _SCALE, "min": 60 * _SCALE, "sec
 
 def _network(text: str) -> Value | None:
     """An address with its mask; hosts' names are not taken (the kernel shows what they stood for)."""
+    if re.fullmatch(r"\d+(\.\d+){0,2}/\d+", text):  # 10/8 (libxtables/xtables.c: pad_cidr)
+        text = text.replace("/", ".0" * (3 - text.count(".")) + "/")
     try:
         network = ipaddress.ip_network(text, strict=False)
         return str(network) if network.prefixlen else None
@@ -195,6 +198,23 @@ def _reject(text: str) -> Value:
     return _REJECT.get(text, text)
 
 
+def _zone(text: str) -> Value:
+    return text if text == "mark" else int(text, 0)
+
+
+def _u32(text: str) -> Value:
+    """Numbers are printed as hexadecimal ones (libxt_u32.c)."""
+    return re.sub(r"\b(0x[0-9a-fA-F]+|[1-9]\d*|0)\b", lambda number: hex(int(number[0], 0)), "".join(text.split()))
+
+
+def _dscp_class(text: str) -> Value:
+    """libxt_dscp.c's dscp_classes (RFC 2474, 2597, 3246)."""
+    name = text.upper()
+    if re.fullmatch(r"CS[0-7]|AF[1-4][1-3]", name):
+        return 8 * int(name[2]) + (2 * int(name[3]) if name[0] == "A" else 0)
+    return {"BE": 0, "EF": 46}.get(name, text)
+
+
 _NORMAL: dict[tuple[str, str], Normal] = {
     ("", "-s"): _network, ("", "-d"): _network, ("", "-i"): _interface, ("", "-o"): _interface, ("", "-p"): _protocol,
     **{(match, port): _range(0xFFFF) for match in ("tcp", "udp", "udplite", "sctp", "dccp") for port in ("sport", "dport")},
@@ -216,7 +236,12 @@ _NORMAL: dict[tuple[str, str], Normal] = {
     ("REJECT", "reject-with"): _reject, ("LOG", "log-level"): _level,
     ("REDIRECT", "to-ports"): lambda text: tuple(_port(end) for end in text.split("-")),
     ("CONNMARK", "nfmask"): _number, ("CONNMARK", "ctmask"): _number,
-    **{("NFLOG", f"nflog-{option}"): _number for option in ("group", "range", "size", "threshold")},
+    **{("NFLOG", f"nflog-{option}"): _number for option in ("group", "size", "threshold")},
+    ("NFLOG", "nflog-range"): lambda _text: None,  # does nothing, says iptables-extensions(8), and nf_tables drops it
+    ("NFQUEUE", "queue-num"): _number, ("u32", "u32"): _u32, ("cgroup", "cgroup"): _number,
+    **{("CT", option): _zone for option in ("zone", "zone-orig", "zone-reply")},
+    ("dscp", "dscp"): _number, ("DSCP", "set-dscp"): _number,
+    ("dscp", "dscp-class"): _dscp_class, ("DSCP", "set-dscp-class"): _dscp_class,
 }  # fmt: skip
 
 # What the kernel does unless something else is said: said or not is the same.
@@ -232,6 +257,7 @@ _DEFAULTS: dict[tuple[str, str], tuple[Value, ...]] = {
     ("REJECT", "reject-with"): ("icmp-port-unreachable",),
     ("LOG", "log-level"): (4,),
     ("NFLOG", "nflog-group"): (0,),
+    ("NFQUEUE", "queue-num"): (0,),
     ("NFLOG", "nflog-threshold"): (1,),
 }
 
@@ -291,6 +317,8 @@ def _option(owner: str, option: Option) -> tuple[Any, ...] | None:
             return None
     else:
         value = values[0] if len(values) == 1 else values
+    if name in ("dscp-class", "set-dscp-class"):
+        name = name[: -len("-class")]
     if not negated and value in _DEFAULTS.get((owner, name), ()):
         return None
     return (name, value, negated)
@@ -306,7 +334,9 @@ def _extension(extension: Extension) -> Meaning:
         given = {"nfmask": both, "ctmask": both, **given}
         options = tuple(Option(option, values) for option, values in given.items())
     found = [meaning for option in options if (meaning := _option(name, option)) is not None]
-    return (name, *sorted(found, key=repr))
+    if ("next", (), False) not in found:  # of `-m policy`, whose options belong to what is before or behind it
+        found.sort(key=repr)
+    return (name, *found)
 
 
 def meaning(rule: Rule) -> Meaning:

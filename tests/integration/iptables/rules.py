@@ -2,9 +2,30 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules with each match and target that kube-proxy, Calico and docker use, as a person or a program writes them."""
+"""Rules with each match and target that kube-proxy, Calico and docker use, as a person or a program writes them.
+
+Their writers: pkg/proxy/{iptables,ipvs}/proxier.go of Kubernetes; felix/iptables/{match_builder,actions}.go of Calico;
+daemon/libnetwork/{drivers/{bridge,overlay},*_linux.go} of moby.
+"""
 
 from __future__ import annotations
+
+# What a rule speaks of must be there before it: sets (of ipset), counters (of nfacct).
+SETS = {
+    "cali40all-ipam-pools": "hash:net",
+    "cali40masq-ipam-pools": "hash:net",
+    "cali40s:9fWg-3_xBkqQv1ZbLr": "hash:net",
+    "cali40n:Xq7PqZ5mXHbV3yX3aF": "hash:ip,port",
+    "cali60masq-ipam-pools": "hash:net family inet6",
+    "docker-ext-bridges-v4": "hash:net",
+    "docker-ext-bridges-v6": "hash:net family inet6",
+    "KUBE-CLUSTER-IP": "hash:ip,port",
+    "KUBE-LOOP-BACK": "hash:ip,port,ip",
+    "KUBE-LOAD-BALANCER-SOURCE-CIDR": "hash:ip,port,net",
+    "KUBE-NODE-PORT-TCP": "bitmap:port range 0-65535",
+    "KUBE-IPVS-IPS": "hash:ip",
+}
+COUNTERS = ("ct_state_invalid_dropped_pkts", "localhost_nps_accepted_pkts")
 
 WRITTEN: dict[str, list[str]] = {
     "filter": [
@@ -88,6 +109,39 @@ WRITTEN: dict[str, list[str]] = {
         "-m quota --quota 1000 -j ACCEPT",
         "-m connlimit --connlimit-above 3 -j REJECT --reject-with icmp-host-prohibited",
         "-p tcp -m string --algo bm --string GET -j ACCEPT",
+        "-m set --match-set cali40s:9fWg-3_xBkqQv1ZbLr src -m set ! --match-set cali40all-ipam-pools dst -j Y",
+        "-p tcp -m set --match-set cali40n:Xq7PqZ5mXHbV3yX3aF dst,dst --jump RETURN",
+        "-m set ! --match-set cali40n:Xq7PqZ5mXHbV3yX3aF src,src -j DROP",
+        "-p tcp -m set --match-set KUBE-NODE-PORT-TCP dst -j Y",
+        "-m set --match-set KUBE-LOAD-BALANCER-SOURCE-CIDR dst,dst,src -j RETURN",
+        "-m conntrack --ctstate NEW -m set --match-set KUBE-IPVS-IPS dst -j REJECT",
+        "-m set --match-set docker-ext-bridges-v4 dst -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-m set --match-set cali40all-ipam-pools src --return-nomatch ! --update-counters --packets-gt 3 -j Y",
+        "-j SET --add-set cali40all-ipam-pools src --exist --timeout 30",
+        "-m conntrack --ctstate INVALID -m nfacct --nfacct-name ct_state_invalid_dropped_pkts -j DROP",
+        '-m comment --comment "" -j Y',
+        "-m comment --comment cali:8M2VpRi5sI_xYz-0 -m mark --mark 0/0x10000 --jump Y",
+        "-m mark ! --mark 0/0xf0000 --goto Y",
+        "-m multiport --destination-ports 80,8000:8080 -p tcp -j Y",
+        "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m connlimit --connlimit-above 10 --connlimit-mask 0 "
+        "-j REJECT --reject-with tcp-reset",
+        "-m hashlimit --hashlimit-above 10/sec --hashlimit-burst 20 --hashlimit-mode srcip --hashlimit-name x -j DROP",
+        "-p udp --dport 4789 -m u32 --u32 0>>22&0x3C@12>>8=0x1000 -j Y",
+        "-p udp --dport 4789 -m u32 --u32 '0>>22&0x3C@12&0xFFFFFF00=65536' -j Y",
+        "-p udp --dport 4789 -m bpf --bytecode '7,32 0 0 4294963252,7 0 0 0,64 0 0 4,116 0 0 8,21 1 0 4097,6 0 0 0,"
+        "6 0 0 4294967295' -j Y",
+        "-p udp --dport 4789 -m policy --dir in --pol ipsec -j ACCEPT",
+        "-m policy --dir out --pol none -j DROP",
+        "-m policy --dir in --pol ipsec --strict --reqid 1 --proto esp --mode tunnel --tunnel-src 10.0.0.1 --next --proto ah",
+        "-m cgroup --cgroup 1048577 -j Y",
+        "-m cgroup ! --cgroup 1 -j Y",
+        "-i docker0 ! -o docker0 -p tcp -d 172.17.0.2 --dport 80 -j ACCEPT",
+        "-j NFQUEUE",
+        "-j NFQUEUE --queue-num 3",
+        "-j NFQUEUE --queue-balance 0:3 --queue-bypass --queue-cpu-fanout",
+        '-j NFLOG --nflog-group 1 --nflog-prefix "API|default.web" --nflog-range 80',
+        "-j NFLOG --nflog-group 2 --nflog-prefix DPI0|default --nflog-size 80",
+        '--jump LOG --log-prefix "calico-packet: " --log-level 5',
     ],
     "mangle": [
         "-j MARK --or-mark 0x4000",
@@ -105,6 +159,18 @@ WRITTEN: dict[str, list[str]] = {
         "-o tunl0 -p tcp --syn -j TCPMSS --set-mss 1400",
         "-p udp -j CHECKSUM --checksum-fill",
         "-j TTL --ttl-set 64",
+        "-j MARK --set-mark 0/0xf0000",
+        "-j MARK --set-mark 0x10000/0x10000",
+        "-m limit --limit 1000/sec --limit-burst 2000 --jump MARK --set-mark 0x20000/0x20000",
+        "-j CONNMARK --save-mark --mask 0xf0000",
+        "-j CONNMARK --restore-mark --mask 0xf0000",
+        "-p udp --dport 4789 -m u32 --u32 0>>22&0x3C@12&0xFFFFFF00=65536 -j MARK --set-mark 13681891",
+        "-p sctp --sport 80 -j CHECKSUM --checksum-fill",
+        "-j DSCP --set-dscp 46",
+        "-j DSCP --set-dscp-class CS1",
+        "-m dscp --dscp 10 -j Y",
+        "-p tcp -m socket --nowildcard --transparent -j MARK --set-mark 1",
+        "-p tcp -j TPROXY --on-port 16001 --on-ip 127.0.0.1 --tproxy-mark 0x8/0x8",
     ],
     "raw": [
         "-m rpfilter --invert --validmark --loose -j DROP",
@@ -113,6 +179,10 @@ WRITTEN: dict[str, list[str]] = {
         "-j CT --notrack",
         "-j CT --zone 5",
         "-j TRACE",
+        "-j CT --zone-orig 3",
+        "-j CT --zone-reply 0x10",
+        "-j CT --zone mark --ctevents new,destroy",
+        "-p tcp -d 127.0.0.1 --dport 80 ! -i lo -j DROP",
     ],
     "nat": [
         "-p tcp -j DNAT --to-destination 10.0.0.1:80",
@@ -126,6 +196,16 @@ WRITTEN: dict[str, list[str]] = {
         "-p tcp -j REDIRECT --to-ports 8080",
         "-p tcp -j REDIRECT --to-ports http",
         "-j NETMAP --to 10.1.0.0/24",
+        "-m set --match-set cali40masq-ipam-pools src -m set ! --match-set cali40all-ipam-pools dst -j MASQUERADE --random-fully",
+        "-m set --match-set KUBE-LOOP-BACK dst,dst,src -j MASQUERADE",
+        "! -s 10.244.0.0/16 -m set --match-set KUBE-CLUSTER-IP dst,dst -j Y",
+        '-m comment --comment "lab/web" -m tcp -p tcp -d 127.0.0.0/8 --dport 30080 -m nfacct '
+        "--nfacct-name localhost_nps_accepted_pkts -j Y",
+        "-m addrtype --dst-type LOCAL -j Y ! --dst 127.0.0.0/8",
+        "-p tcp -d 0/0 --dport 8080 -j DNAT --to-destination 172.17.0.2:80 ! -i docker0",
+        "-s 172.17/16 ! -o docker0 -j MASQUERADE",
+        "-s 127.0.0.11 -p udp --sport 34567 -j SNAT --to-source :53",
+        "-p tcp --dport 80 -j REDIRECT --to-port 8080",
     ],
 }
 WRITTEN6: dict[str, list[str]] = {
@@ -137,6 +217,22 @@ WRITTEN6: dict[str, list[str]] = {
         "-j REJECT --reject-with adm-prohibited",
         "-m recent --name X --rcheck -j Y",
         "-m hl --hl-eq 64 -j Y",
+        "-m set --match-set docker-ext-bridges-v6 dst -j Y",
+        "-p 58 -m icmp6 ! --icmpv6-type 130/0 -j Y",
     ],
-    "nat": ["-p tcp -j DNAT --to-destination [2001:db8::2]:80", "-s 2001:db8::/64 -j MASQUERADE"],
+    "nat": [
+        "-p tcp -j DNAT --to-destination [2001:db8::2]:80",
+        "-s 2001:db8::/64 -j MASQUERADE",
+        "-m set --match-set cali60masq-ipam-pools src -j MASQUERADE --random-fully",
+        "-p tcp -d 0/0 --dport 80 -j DNAT --to-destination [2001:db8::2]:80 ! -s fe80::/10",
+    ],
+}
+# What needs IPVS in the kernel: Calico beside kube-proxy's ipvs mode, the load balancers of docker and kube-router.
+WRITTEN_IPVS: dict[str, list[str]] = {
+    "filter": ["-m ipvs --ipvs -j Y", "-m ipvs ! --ipvs -m mark --mark 0x1 -j Y"],
+    "nat": [
+        "-m ipvs --ipvs -d 10.0.0.0/24 -j SNAT --to-source 10.0.0.5",
+        '-m ipvs --ipvs --vdir ORIGINAL --vmethod MASQ -m comment --comment "" ! -s 10.244.0.0/16 -j MASQUERADE',
+        "-m ipvs --vproto tcp --vaddr 10.0.0.1 ! --vport 80 --vportctl 21 -j Y",
+    ],
 }

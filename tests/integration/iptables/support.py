@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ..engine.support import lab
+from ..engine.support import lab, sh
+from .rules import COUNTERS, SETS
 
-__all__ = ["back_end", "feed", "lab", "saved"]
+__all__ = ["back_end", "feed", "lab", "named", "saved"]
 TOOLS = ("iptables", "iptables-save", "iptables-restore")
 
 
@@ -41,6 +42,15 @@ def back_end(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
             (tmp_path / own).symlink_to(str(target))
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     yield name
+
+
+@pytest.fixture
+def named(lab: None) -> None:
+    """The sets and counters that rules call by their names, in the test's own network."""
+    for name, kind in SETS.items():
+        sh("ipset", "create", name, *kind.split())
+    for name in COUNTERS:
+        sh("nfacct", "add", name)
 
 
 def feed(text: str, *options: str, tool: str = "iptables") -> None:

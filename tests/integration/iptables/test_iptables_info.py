@@ -16,9 +16,9 @@ from ansible_collections.linuxnet.lab.plugins.module_utils import _iptables_rule
 from ..engine.support import sh
 from ..modules.test_modules import module
 from .rules import WRITTEN
-from .support import back_end, feed, lab, saved
+from .support import back_end, feed, lab, named, saved
 
-__all__ = ["back_end", "lab"]
+__all__ = ["back_end", "lab", "named"]
 pytestmark = pytest.mark.usefixtures("lab")
 
 NODE_PORT = """*nat
@@ -59,6 +59,7 @@ def backend_of(back_end: str) -> str:
     return {"nft": "nf_tables", "legacy": "legacy"}[back_end]
 
 
+@pytest.mark.usefixtures("named")
 def test_each_rule_that_iptables_save_prints_is_returned_in_its_words(back_end: str) -> None:
     lines = []
     for table, rules in WRITTEN.items():

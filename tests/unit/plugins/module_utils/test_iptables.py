@@ -99,6 +99,13 @@ SAME = [
     ("-ptcp --dport=http", "-p tcp -m tcp --dport 80:80"),
     ("-i + -s 0/0".replace("0/0", "0.0.0.0/0"), ""),
     ("-m conntrack ! --ctstate NEW", "-m conntrack --ctstate ! NEW"),
+    ("-s 10/8 -d 172.16.1/24", "-s 10.0.0.0/8 -d 172.16.1.0/24"),
+    ("-d 0/0", ""),
+    ('-m u32 --u32 "0>>22&0x3C@12 = 65536"', '-m u32 --u32 "0x0>>0x16&0x3c@0xc=0x10000"'),
+    ("-m dscp --dscp-class AF23", "-m dscp --dscp 0x16"),
+    ("-j DSCP --set-dscp-class EF", "-j DSCP --set-dscp 46"),
+    ("-j NFLOG --nflog-range 80", "-j NFLOG"),
+    ("-m policy --dir in --pol ipsec", "-m policy --pol ipsec --dir in"),
 ]
 DIFFERENT = [
     ("-s 10.0.0.3", "! -s 10.0.0.3"),
@@ -139,6 +146,17 @@ DIFFERENT = [
     ("-m mark --mark 0x4000", "-m mark --mark 0x4000/0x4000"),
     ("-m comment --comment a", "-m comment --comment b"),
     ("-m statistic --mode random --probability 0.5", "-m statistic --mode random --probability 0.3333333333"),
+    ("-s 10/8", "-s 10.0.0.0/32"),
+    ('-m u32 --u32 "0>>22=1"', '-m u32 --u32 "0>>0x22=1"'),
+    ("-m dscp --dscp-class CS1", "-m dscp --dscp-class CS2"),
+    ("-j NFLOG --nflog-size 80", "-j NFLOG"),
+    ("-j NFQUEUE --queue-num 1", "-j NFQUEUE"),
+    ("-j CT --zone 5", "-j CT --zone mark"),
+    ("-m policy --dir in --proto esp --reqid 1", "-m policy --dir in --reqid 1 -p esp"),
+    (
+        "-m policy --dir in --proto esp --reqid 1 --next --proto ah",
+        "-m policy --dir in --proto ah --reqid 1 --next --proto esp",
+    ),
 ]
 
 
