@@ -10,6 +10,7 @@ where the kernel says that it has legacy tables (/proc/net/ip_tables_names).
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from functools import cache
@@ -67,9 +68,11 @@ def _tools(family: str) -> dict[str, str]:
     return found
 
 
-def installed() -> bool:
-    """Whether any iptables is there."""
-    return any(_tools(family) for family in _iptables.TOOLS)
+def unreadable() -> str:
+    """Why no rule can be read on this host; '' if they can."""
+    if not any(_tools(family) for family in _iptables.TOOLS):
+        return "iptables is not installed on this host (package iptables): there is nothing to read its rules with"
+    return f"root is needed to read the rules, this is user {os.geteuid()}; say become: true" if os.geteuid() else ""
 
 
 def _legacy_tables(family: str) -> bool:

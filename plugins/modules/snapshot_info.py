@@ -21,12 +21,13 @@ extends_documentation_fragment:
 options:
   gather:
     description:
-      - What to read.
-      - V(iptables) runs C(iptables-save) in each namespace, which takes longer than all the rest.
+      - What to read; all of it, unless something else is said.
+      - V(iptables) runs C(iptables-save) in each namespace, which takes longer than all the rest, and with thousands of rules makes the
+        answer large. Where iptables is not installed, a warning says that its rules are not in the snapshot.
     type: list
     elements: str
     choices: [links, routes, rules, neighbors, fdb, sysctls, iptables]
-    default: [links, routes, rules, neighbors, fdb, sysctls]
+    default: [links, routes, rules, neighbors, fdb, sysctls, iptables]
   counters:
     description:
       - Whether to return what changes by itself, too (counters, timers, ages, the rest of lifetimes).
@@ -47,7 +48,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: All of it
+- name: All of it, of all namespaces
   linuxnet.lab.snapshot_info:
 
 - name: What there is before
@@ -71,6 +72,11 @@ EXAMPLES = r"""
 - name: The links of all namespaces, and nothing else
   linuxnet.lab.snapshot_info:
     gather: [links]
+
+- name: All but the rules of iptables, of one namespace
+  linuxnet.lab.snapshot_info:
+    netns: red
+    gather: [links, routes, rules, neighbors, fdb, sysctls]
 """
 
 RETURN = r"""

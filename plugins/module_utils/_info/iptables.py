@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from .. import _iptables_info as tables
@@ -29,10 +28,8 @@ Found = dict[str, list[Record]]
 
 def look(params: dict[str, Any]) -> tuple[Found, list[str]]:
     """{section: records} of all namespaces that are asked for, and warnings. ValueError where nothing can be read."""
-    if not tables.installed():
-        raise ValueError("iptables is not installed on this host (package iptables): there is nothing to read with")
-    if os.geteuid():
-        raise ValueError(f"root is needed to read the rules, this is user {os.geteuid()}; say become: true")
+    if why := tables.unreadable():
+        raise ValueError(why)
     places, warnings = visit(params["netns"], lambda view: _of_namespace(view, params))
     found: Found = {"rules": [], "chains": [], "walks": []}
     for place in places.values():

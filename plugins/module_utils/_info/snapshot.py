@@ -51,7 +51,7 @@ SECTIONS = {
 GATHER = (*SECTIONS, "iptables")
 SPEC: dict[str, Any] = {
     "netns": {"type": "str", "default": "all"},
-    "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": list(SECTIONS)},
+    "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": list(GATHER)},
     "counters": {"type": "bool", "default": True},
 }
 _IDENTITY = ("netns", "name", "inode", "nsid", "containers")
@@ -100,6 +100,10 @@ def _sortable(value: Any) -> tuple[bool, str | int]:
 
 
 def _iptables(view: View) -> Record:
+    """All chains and rules; where they cannot be read that is a warning, as the rest of a snapshot is worth having."""
+    if why := _iptables_info.unreadable():
+        view.warnings.append(f"the rules of iptables are not in the snapshot: {why}")
+        return {"chains": [], "rules": []}
     rulesets, warnings = _iptables_info.collect(view.namespaces, [view.netns], ["ipv4", "ipv6"])
     view.warnings.extend(warnings)
     wanted = _iptables_info.Filter()

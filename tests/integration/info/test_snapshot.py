@@ -33,8 +33,8 @@ def taken(netns: str, **params: Any) -> dict[str, Any]:
 def settled(netns: str) -> dict[str, Any]:
     """One that is equal to the next: the kernel sets the state of links and addresses in the background."""
     for _attempt in range(50):
-        before = taken(netns, counters=False, gather=[*snapshot.GATHER])
-        if taken(netns, counters=False, gather=[*snapshot.GATHER]) == before:
+        before = taken(netns, counters=False)
+        if taken(netns, counters=False) == before:
             return before
     raise AssertionError(f"netns {netns} does not come to rest")
 
@@ -49,11 +49,13 @@ def test_a_snapshot_holds_what_the_single_modules_say(description: Description) 
 
 
 def assert_like_the_modules(netns: str) -> None:
-    """The same records as the single modules return, at a moment at which nothing changed."""
+    """The same records as the single modules return, at a moment at which nothing changed. No rules of iptables: none are
+    described."""
+    most = [*snapshot.SECTIONS]
     for _attempt in range(50):
-        before, found = taken(netns, counters=False), taken(netns)
+        before, found = taken(netns, counters=False, gather=most), taken(netns, gather=most)
         alone = {name: _alone(section, netns) for name, section in snapshot.SECTIONS.items()}
-        if taken(netns, counters=False) == before:
+        if taken(netns, counters=False, gather=most) == before:
             break
     path = f"/run/netns/{netns}" if netns else "/proc/thread-self/ns/net"
     assert (found["netns"], found["inode"]) == (netns, os.stat(path).st_ino)
@@ -119,7 +121,7 @@ def test_all_namespaces_in_one_call_with_rules_of_iptables_and_no_counters() -> 
     ):
         sh(*line.split())
     with process_without_a_name() as pid:
-        answer = anyhow("snapshot_info", gather=[*snapshot.GATHER], counters=False)["snapshot"]
+        answer = anyhow("snapshot_info", counters=False)["snapshot"]
         spaces = {one["netns"]: one for one in answer["namespaces"]}
         assert f"/proc/{pid}/ns/net" in spaces and answer["namespaces"][0]["netns"] == ""
     host = os.uname()
@@ -134,8 +136,23 @@ def test_all_namespaces_in_one_call_with_rules_of_iptables_and_no_counters() -> 
     (strict,) = (one for one in red["sysctls"] if one["name"] == "net.ipv4.conf.eth0-r.rp_filter")
     assert strict["effective"] == "2"
     assert [rule["text"] for rule in red["iptables"]["rules"]] == ["-A INPUT -p tcp -m tcp --dport 80 -j DROP"]
+    alone = anyhow("iptables_info", netns="red")
+    assert snapshot._still({name: alone[name] for name in ("chains", "rules")}) == red["iptables"]
     assert "statistics" not in str(answer) and "gc_timer" not in str(answer) and "packets" not in str(red["iptables"])
     assert spaces[""]["iptables"] == {"chains": [], "rules": []}
+
+
+@pytest.mark.usefixtures("lab")
+def test_all_but_the_rules_where_there_is_no_iptables(monkeypatch: pytest.MonkeyPatch) -> None:
+    sh("ip", "netns", "add", "red")
+    sh("ip", "netns", "exec", "red", "iptables", "-A", "INPUT", "-j", "ACCEPT")
+    monkeypatch.setenv("PATH", "/nowhere")
+    answer = anyhow("snapshot_info", netns="red")
+    (space,) = answer["snapshot"]["namespaces"]
+    assert space["links"] and space["sysctls"] and space["iptables"] == {"chains": [], "rules": []}
+    (warning,) = answer["warnings"]
+    assert "the rules of iptables are not in the snapshot: iptables is not installed" in str(warning)
+    assert "warnings" not in anyhow("snapshot_info", netns="red", gather=["links"])
 
 
 @pytest.mark.usefixtures("lab")
