@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from . import _iptables
@@ -156,11 +156,14 @@ def _speaks_of(text: str, port: int) -> bool:
     return any(any(low <= port <= high for low, high in ranges) != negated for ranges, negated in found)
 
 
+# What many rules have in common is made once, and is in all of their records.
+@lru_cache(maxsize=1024)
 def _options(options: tuple[grammar.Option, ...]) -> Record:
     """{option: value}: a text, two of them joined, or true for what takes none."""
     return {option.name.replace("-", "_"): " ".join(option.values) if option.values else True for option in options}
 
 
+@lru_cache(maxsize=1024)
 def _match(match: grammar.Extension) -> Record:
     negated = [option.name.replace("-", "_") for option in match.options if option.negated]
     return {"name": match.name, "options": _options(match.options), "negated": negated}

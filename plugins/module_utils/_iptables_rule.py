@@ -31,6 +31,9 @@ _NEGATABLE = frozenset({"-s", "-d", "-p", "-i", "-o", "-f"})
 _OPTION = re.compile(r"-{1,2}[a-zA-Z]")
 _PLAIN = re.compile(r"[-_0-9a-zA-Z]+")  # xtables_save_string leaves these as they are
 _BARE = re.compile(r"[^\s\"'\\]+")
+# nearly all of what iptables-save prints: words without any quotes, and "..." that stands alone
+_UNQUOTED = re.compile(r"[^\"']*(?:\s|\Z)")
+_ALONE = re.compile(r'"([^"\\]*)"(?=\s|\Z)')
 
 
 class Option(NamedTuple):
@@ -65,27 +68,37 @@ def words(text: str) -> list[str]:
     if '"' not in text and "'" not in text:
         return text.split()
     found: list[str] = []
-    at, end = 0, len(text)
-    while at < end:
-        if text[at].isspace():
-            at += 1
-            continue
-        word, fresh = [], True  # fresh: at the word's start, or right behind a quotation
-        while at < end and not text[at].isspace():
-            if text[at] == '"':
-                piece, at = _quoted(text, at + 1)
-                fresh = True
-            elif text[at] == "'" and fresh:  # elsewhere it is an apostrophe
-                close = text.find("'", at + 1)
-                if close < 0:
-                    raise ValueError("no closing quotation")
-                piece, at = text[at + 1 : close], close + 1
-            else:
-                piece, at = text[at], at + 1
-                fresh = False
-            word.append(piece)
-        found.append("".join(word))
+    at = 0
+    while at < len(text):
+        if run := _UNQUOTED.match(text, at):
+            found += run[0].split()
+            at = run.end()
+        elif alone := _ALONE.match(text, at):
+            found.append(alone[1])
+            at = alone.end()
+        else:
+            word, at = _word(text, at)
+            found.append(word)
     return found
+
+
+def _word(text: str, at: int) -> tuple[str, int]:
+    """One word of any kind, and where it ends."""
+    found, fresh = [], True  # fresh: at the word's start, or right behind a quotation
+    while at < len(text) and not text[at].isspace():
+        if text[at] == '"':
+            piece, at = _quoted(text, at + 1)
+            fresh = True
+        elif text[at] == "'" and fresh:  # elsewhere it is an apostrophe
+            close = text.find("'", at + 1)
+            if close < 0:
+                raise ValueError("no closing quotation")
+            piece, at = text[at + 1 : close], close + 1
+        else:
+            piece, at = text[at], at + 1
+            fresh = False
+        found.append(piece)
+    return "".join(found), at
 
 
 def _quoted(text: str, at: int) -> tuple[str, int]:
@@ -187,15 +200,19 @@ class _Reader:
             values, negated = self._values(full, arity, negated)
         options.append(Option(full, values, negated))
 
-    def _owner(self, name: str) -> tuple[list[Option], str, int]:
-        asked: list[tuple[list[Option], Mapping[str, int] | None]] = []
+    def _named(self) -> Iterator[tuple[list[Option], Mapping[str, int] | None]]:
+        """The target and the matches, the last one first: their options, and which they can have."""
         if self.target:
-            asked.append((self.target[1], TARGETS.get(self.target[0])))
-        asked += [(options, MATCHES.get(match)) for match, options in reversed(self.matches)]
+            yield self.target[1], TARGETS.get(self.target[0])
+        for match, options in reversed(self.matches):
+            yield options, MATCHES.get(match)
+
+    def _owner(self, name: str) -> tuple[list[Option], str, int]:
         full = _ALIASES.get(name, name)
-        for options, table in asked:
+        for options, table in self._named():
             if table and full in table:
                 return options, full, table[full]
+        asked = list(self._named())
         implied = self._implied()
         if implied and (full in MATCHES[implied] or len(_abbreviated(name, MATCHES[implied])) == 1):
             self.matches.append((implied, []))

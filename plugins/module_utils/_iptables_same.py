@@ -240,6 +240,7 @@ _NORMAL: dict[tuple[str, str], Normal] = {
     ("NFLOG", "nflog-range"): lambda _text: None,  # does nothing, says iptables-extensions(8), and nf_tables drops it
     ("NFQUEUE", "queue-num"): _number, ("u32", "u32"): _u32, ("cgroup", "cgroup"): _number,
     **{("CT", option): _zone for option in ("zone", "zone-orig", "zone-reply")},
+    ("ipvs", "vproto"): _protocol, ("ipvs", "vaddr"): _network, ("ipvs", "vport"): _port, ("ipvs", "vportctl"): _port,
     ("dscp", "dscp"): _number, ("DSCP", "set-dscp"): _number,
     ("dscp", "dscp-class"): _dscp_class, ("DSCP", "set-dscp-class"): _dscp_class,
 }  # fmt: skip
@@ -258,6 +259,7 @@ _DEFAULTS: dict[tuple[str, str], tuple[Value, ...]] = {
     ("LOG", "log-level"): (4,),
     ("NFLOG", "nflog-group"): (0,),
     ("NFQUEUE", "queue-num"): (0,),
+    ("ipvs", "ipvs"): ((),),  # each of its other options says so, too
     ("NFLOG", "nflog-threshold"): (1,),
 }
 

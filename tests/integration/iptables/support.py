@@ -22,7 +22,7 @@ TOOLS = ("iptables", "iptables-save", "iptables-restore")
 
 
 def _works(name: str) -> bool:
-    command = ["unshare", "-n", f"iptables-{name}", "-t", "filter", "-S"]
+    command = ["unshare", "-n", f"iptables-{name}", "-A", "OUTPUT", "-j", "ACCEPT"]
     return (
         bool(shutil.which(f"iptables-{name}"))
         and subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -27,7 +27,7 @@ TOOL = {"ipv4": "iptables", "ipv6": "ip6tables"}
 def rendered(written: dict[str, list[str]]) -> dict[str, list[str]]:
     """The rules, read and written by the grammar."""
     if written is WRITTEN_IPVS and not ipvs():
-        pytest.skip("KERNEL: this kernel has no xt_ipvs; tests/guest runs this in one that has")
+        pytest.skip("KERNEL: this kernel has no IPVS; tests/guest runs this in one that has")
     return {table: [grammar.render(grammar.read(rule)) for rule in rules] for table, rules in written.items()}
 
 
