@@ -152,16 +152,11 @@ def _conditions(meaning: tuple[Any, ...]) -> Iterator[tuple[str, str, Any, bool]
     yield from (("", *condition) for condition in conditions)
     for block in blocks:
         for one in [block] if block and isinstance(block[0], str) else block:
-            if isinstance(one[-1], bool):  # an option of the protocol's own match
-                yield "", *one
-            elif len(one) == 1:
-                yield one[0], "", None, False
-            else:
-                yield from ((one[0], *option) for option in one[1:])
+            yield from ((one[0], *option) for option in one[1:] or (("", None, False),))
 
 
 def _true_of(packet: Packet, match: str, option: str, value: Any, negated: bool) -> Holds:
-    question = _QUESTIONS.get((match, option)) or _QUESTIONS.get(("", option))
+    question = _QUESTIONS.get((match, option))
     answer = question(packet, value) if question else None
     return answer if answer is None else answer != negated
 
@@ -201,10 +196,9 @@ _QUESTIONS: dict[tuple[str, str], Callable[[Packet, Any], Holds]] = {
     ("", "-o"): lambda packet, name: not packet.incoming and _device(packet.device, name),
     ("", "-p"): lambda packet, number: number in (None, _TCP),
     ("", "-f"): lambda packet, value: False,
-    ("", "sport"): lambda packet, ports: _port(packet.sport, ports),
-    ("", "dport"): lambda packet, ports: _port(packet.dport, ports),
-    ("", "tcp-flags"): lambda packet, flags: packet.flags & set(flags[0]) == set(flags[1]),
-    ("tcp", ""): lambda packet, value: True,
+    ("tcp", "sport"): lambda packet, ports: _port(packet.sport, ports),
+    ("tcp", "dport"): lambda packet, ports: _port(packet.dport, ports),
+    ("tcp", "tcp-flags"): lambda packet, flags: packet.flags & set(flags[0]) == set(flags[1]),
     ("multiport", "sports"): lambda packet, ranges: _one_port([packet.sport], ranges),
     ("multiport", "dports"): lambda packet, ranges: _one_port([packet.dport], ranges),
     ("multiport", "ports"): lambda packet, ranges: _one_port([packet.sport, packet.dport], ranges),

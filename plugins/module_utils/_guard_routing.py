@@ -34,6 +34,10 @@ _ACCEPT_RA = 3  # DEVCONF_ACCEPT_RA, in the array of a link's IPv6 parameters
 _SIX = re.compile(r"net/ipv6/conf/([^/]+)/(disable_ipv6|forwarding)$")
 _table = word_of(TABLES)
 
+_PLAIN: dict[str, Any] = {
+    "type": "unicast", "via": "", "dev": "", "nexthops": (), "src": "", "proto": 0, "accept_ra": 0,
+}  # fmt: skip
+
 Decision = Optional[tuple[str, frozenset[tuple[str, str]]]]  # type, {(via, dev)}; None: no entry
 
 
@@ -129,14 +133,13 @@ def _made(one: Object) -> Iterator[Object]:
     device, local, peer = one.key.ident
     own = ipaddress.ip_interface(local)
     family, metric = (socket.AF_INET6, 256) if own.version == 6 else (socket.AF_INET, 0)
-    way = {"via": "", "dev": device, "nexthops": (), "proto": PROTOS["kernel"], "src": "", "accept_ra": 0}
-    yield Object(
-        route.key(netns, family, TABLES["local"], f"{own.ip}/{own.max_prefixlen}", 0, 0), {**way, "type": "local"}
-    )
+    way = {**_PLAIN, "dev": device, "proto": PROTOS["kernel"]}
+    here = route.key(netns, family, TABLES["local"], f"{own.ip}/{own.max_prefixlen}", 0, 0)
+    yield Object(here, {**way, "type": "local"})
     network = ipaddress.ip_network(f"{peer or own.ip}/{own.network.prefixlen}", strict=False)
     if not one.fields.get("noprefixroute") and str(network) != f"{own.ip}/{own.max_prefixlen}":
         place = route.key(netns, family, TABLES["main"], str(network), 0, one.fields.get("metric") or metric)
-        yield Object(place, {**way, "type": "unicast"})
+        yield Object(place, way)
 
 
 # ---- what the ops make of them ------------------------------------------------------------------------------------
@@ -152,7 +155,7 @@ def _route(now: Tables, op: Op, way: Way) -> Tables:
     others = [one for one in now.routes if one.key != op.key]
     if op.action == "delete":
         return now._replace(routes=others)
-    fields = {"type": "unicast", "via": "", "dev": "", "nexthops": (), **op.have, **op.fields}
+    fields = {**_PLAIN, **op.have, **op.fields}
     if "nexthops" in op.fields:
         fields.update(via="", dev="")
     elif "via" in op.fields or "dev" in op.fields:
@@ -201,10 +204,11 @@ def _without(now: Tables, devices: Iterable[str]) -> Tables:
 
 
 def _rule(now: Tables, op: Op, way: Way) -> Tables:
-    rules = [one for one in now.rules if one.key != op.key or op.action != "delete"]
-    if op.action != "delete":
-        rules = sorted([*rules, Object(op.key, {**op.have, **op.fields})], key=lambda one: one.key.ident[1])
-    return now._replace(rules=rules)
+    if op.action == "delete":  # its like that has come before, with another protocol, stays
+        at = next((n for n, one in enumerate(now.rules) if one.key == op.key), len(now.rules))
+        return now._replace(rules=now.rules[:at] + now.rules[at + 1 :])
+    new = Object(op.key, {**op.have, **op.fields})
+    return now._replace(rules=sorted([*now.rules, new], key=lambda one: one.key.ident[1]))
 
 
 def _links(op: Op, netns: str) -> Iterator[str]:
@@ -296,6 +300,8 @@ def _asked(one: Object, sport: int, dport: int, tos: bool) -> dict[str, Any] | N
     Their mark is 0, as far as anybody knows, and they belong to no device.
     """
     fields = {"priority": one.key.ident[1], **one.fields}
+    for end in [end for end in ("from", "to") if fields.get(end)]:  # `ip rule` takes 10.0.0.1/24 as well
+        fields[end] = str(ipaddress.ip_network(fields[end], strict=False))
     answers: dict[str, Callable[[Any], bool]] = {
         "ipproto": lambda number: number == _TCP,
         "sport": lambda ports: ports[0] <= sport <= ports[1],

@@ -71,7 +71,18 @@ def _sysctl(name: str, value: int) -> dict[str, Any]:
     return {"sysctls": [{"name": name, "value": value}]}
 
 
+def _found(session: str) -> list[str]:
+    """What the kernel finds for the session's packets, out and in. It calls `local` and `main` one table or two."""
+    client, client_port, server, server_port = session.split()
+    ports = f"ipproto tcp sport {server_port} dport {client_port} tos 0x10"
+    return [
+        sh(*f"ip -o route get {client} from {server} {ports}".split(), check=False),
+        sh(*f"ip -o route get {server} from {client} iif br0".split(), check=False).replace(" table local", ""),
+    ]
+
+
 ELSEWHERE = "lead the answers to the controller elsewhere"
+_ROUTING = (ELSEWHERE, "removing the address", "removing the route", "changing value", "changing mtu")
 STOPPED = "would stop packets of the controller"
 ESTABLISHED = "-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"
 CUTTING: list[tuple[dict[str, Any], str]] = [
@@ -239,7 +250,10 @@ def test_the_way_of_the_controller_is_cut_when_that_is_meant(
     session: str, case: tuple[dict[str, Any], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", session)
+    before = _found(session)
     assert run(case[0], Options(adopt=True, allow_disconnect=True)).changed
+    if case[1] in _ROUTING:
+        assert _found(session) != before
 
 
 @pytest.mark.parametrize("session, description", _sessions(HARMLESS, HARMLESS6))
@@ -247,7 +261,9 @@ def test_what_does_not_cut_the_way_is_done(
     session: str, description: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", session)
+    before = _found(session)
     assert run(description, Options(adopt=True)).changed
+    assert _found(session) == before and all(before)
 
 
 def test_what_stops_the_controller_already_is_no_reason_to_refuse_something_else() -> None:
