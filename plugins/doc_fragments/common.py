@@ -26,8 +26,14 @@ options:
     default: false
   allow_disconnect:
     description:
-      - A change that would cut the way that Ansible came in on (the route to the controller, its device, and what
-        that stands on) is refused. V(true) allows it.
+      - A change that would cut the SSH connection that Ansible came in on is refused. V(true) allows it.
+      - Protected are the interface that leads to the controller and what it stands on (ports, masters, lower interfaces,
+        the other end of a veth in another namespace), the host's own address, the neighbour entries of the gateway and
+        of the controller, and the way of the packets, that routes, addresses and policy rules may not lead elsewhere and
+        chains of this collection may not stop, those of the next connection included.
+      - Where it cannot be known whether a rule of a chain holds (a limit, a set), it is taken to stop a packet. Packets
+        are taken to have no mark.
+      - Not known are rules of others, before or behind the chains of this collection.
     type: bool
     default: false
   lock_timeout:

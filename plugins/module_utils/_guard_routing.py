@@ -160,7 +160,7 @@ def _route(now: Tables, op: Op, way: Way) -> Tables:
         fields.update(via="", dev="")
     elif "via" in op.fields or "dev" in op.fields:
         fields["nexthops"] = ()
-    if fields["via"] == way.gateway and not fields["dev"]:
+    if fields["via"] and fields["via"] == way.gateway and not fields["dev"]:
         fields["dev"] = way.device  # the kernel finds the device that leads to the gateway
     return now._replace(routes=[*others, Object(op.key, fields)])
 

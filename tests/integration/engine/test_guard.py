@@ -287,6 +287,32 @@ def test_a_removal_and_its_replacement_are_judged_together() -> None:
     assert run({"routes": [more, gone]}, Options(adopt=True)).changed
 
 
+def test_a_session_of_link_local_addresses_has_a_way_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    sh(*["ip", "addr", "add", "fe80::7/64", "dev", "br0", "nodad"])
+    monkeypatch.setenv("SSH_CONNECTION", "fe80::9%br0 50000 fe80::7%br0 22")
+    with pytest.raises(Refused, match=r"changing up would cut the connection: the controller \(fe80::9\)"):
+        run(_link("br0", up=False), Options(adopt=True))
+    with pytest.raises(Refused, match="lead the answers to the controller elsewhere"):
+        run({"routes": [{"dst": "fe80::9/128", "dev": "br0", "via": "fe80::1"}]})
+    before = sh(*["ip", "-o", "route", "get", "fe80::9", "oif", "br0"])
+    assert run({"routes": [{"dst": "fe80::9/128", "type": "blackhole"}, {"dst": "fe80::/96", "dev": "other"}]}).changed
+    assert sh(*["ip", "-o", "route", "get", "fe80::9", "oif", "br0"]) == before != ""
+
+
+def test_a_rule_that_comes_again_with_another_protocol_leaves_the_way_alone() -> None:
+    for line in (
+        "ip route add 198.51.100.0/24 via 192.0.2.254 table 77",
+        "ip rule add priority 50 to 203.0.113.9/24 prohibit",  # the kernel keeps the bits behind the prefix
+        "ip rule add priority 100 from 192.0.2.0/24 lookup 77 proto static",
+        "ip rule add priority 200 to 198.51.100.0/24 prohibit",
+    ):
+        sh(*line.split())
+    one = {"priority": 100, "from": "192.0.2.0/24", "table": 77, "proto": "boot"}
+    assert run({"rules": [one]}, Options(adopt=True)).changed
+    with pytest.raises(Refused, match="removing the rule would cut the connection"):
+        run({"rules": [{**one, "state": "absent"}]}, Options(adopt=True))
+
+
 def test_a_router_forgets_the_route_that_another_router_has_advertised(monkeypatch: pytest.MonkeyPatch) -> None:
     """net.ipv6.conf.*.forwarding: the kernel drops it at once (rt6_purge_dflt_routers)."""
     default = ("ip", "-6", "route", "show", "default")
