@@ -4,63 +4,44 @@
 
 """Whether packets to the controller would go elsewhere, or those from it would not be for this host any more.
 
-The kernel's rules and routes, as they are and as the plan leaves them, are asked for the entry that the session's packets
-find. An interface that is down is taken for one that will be up: what is put on it waits there for the moment.
+The kernel's rules and routes, as they are and as the plan leaves them (_guard_tables.py), are asked for the entry that the
+session's packets find.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
-import socket
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, Optional
+from collections.abc import Callable, Iterable
+from typing import Any, Optional
 
-from . import _netlink as nl
+from ._guard_tables import EFFECTS, SYSCTLS, Tables, after, holds, links_of, made, read
 from ._guard_way import Way
 from ._info import fib
 from ._info.filters import word_of
-from ._kinds import address, link, route, rule
+from ._kinds import route, rule
 from ._model import Key, Object, Op
-from ._names import PROTOS, TABLES
+from ._names import TABLES
 from ._netns import Namespaces
 from ._snapshot import Have
 
-_DEAD, _CLONED = 0x1, 0x200  # RTNH_F_DEAD, RTM_F_CLONED
 _TCP = 6
-_LEAST_MTU = 1280  # IPV6_MIN_MTU: IPv6 leaves an interface with less
-_ACCEPT_RA = 3  # DEVCONF_ACCEPT_RA, in the array of a link's IPv6 parameters
-_SIX = re.compile(r"net/ipv6/conf/([^/]+)/(disable_ipv6|forwarding)$")
 _table = word_of(TABLES)
-
-_PLAIN: dict[str, Any] = {
-    "type": "unicast", "via": "", "dev": "", "nexthops": (), "src": "", "proto": 0, "accept_ra": 0,
-}  # fmt: skip
 
 Decision = Optional[tuple[str, frozenset[tuple[str, str]]]]  # type, {(via, dev)}; None: no entry
 
 
-class Tables(NamedTuple):
-    """What decides about a packet: the policy rules, the routes that hold either end's address, addresses."""
-
-    rules: list[Object]
-    routes: list[Object]
-    addresses: list[Object]
-
-
 def cutting(ops: Iterable[Op], way: Way, namespaces: Namespaces, have: Have) -> list[Op]:
     """The ops without which the packets would go as they do now; all that have to do with it, if no single one is."""
-    ops = [op for op in ops if op.key.kind in _EFFECTS and _is_there(op, way)]
+    ops = [op for op in ops if op.key.kind in EFFECTS and _is_there(op, way)]
     if not ops:
         return []
-    now = _read(way, namespaces, have)
+    now = read(way, namespaces, have)
     devices = {one.key.ident[0] for one in now.addresses} | {d for one in now.routes for d in route.devices(one)}
     ops = [op for op in ops if _has_to_do(op, way, devices)]
     asis = _decisions(now, way)
-    if _decisions(_after(now, ops, way), way) == asis:
+    if _decisions(after(now, ops, way), way) == asis:
         return []
-    alone = [op for n, op in enumerate(ops) if _decisions(_after(now, ops[:n] + ops[n + 1 :], way), way) == asis]
+    alone = [op for n, op in enumerate(ops) if _decisions(after(now, ops[:n] + ops[n + 1 :], way), way) == asis]
     return alone or ops
 
 
@@ -75,189 +56,18 @@ def _is_there(op: Op, way: Way) -> bool:
         return key.netns == way.netns and key.ident[0] == way.session.family
     if key.kind == "address":
         return key.netns == way.netns and (":" in key.ident[1]) == way.session.six
-    return key.netns == way.netns and way.session.six and bool(_SIX.match(key.ident[0]))
+    return key.netns == way.netns and way.session.six and bool(SYSCTLS.match(key.ident[0]))
 
 
 def _has_to_do(op: Op, way: Way, devices: set[str]) -> bool:
     """Whether an op can make a difference: it is looked at again and again."""
     if op.key.kind == "route":
-        return _holds(op.key.ident[2], way)
+        return holds(op.key.ident[2], way)
     if op.key.kind == "address":
-        return op.key.ident[0] in devices or any(_holds(one.key.ident[2], way) for one in _made(Object(op.key, {})))
+        return op.key.ident[0] in devices or any(holds(one.key.ident[2], way) for one in made(Object(op.key, {})))
     if op.key.kind == "link":
-        return bool(set(_links(op, way.netns)) & devices)
+        return bool(set(links_of(op, way.netns)) & devices)
     return True
-
-
-def _holds(network: str, way: Way) -> bool:
-    parsed = ipaddress.ip_network(network)
-    return any(ipaddress.ip_address(end) in parsed for end in (way.session.client, way.session.server))
-
-
-# ---- the kernel's tables ------------------------------------------------------------------------------------------
-
-
-def _read(way: Way, namespaces: Namespaces, have: Have) -> Tables:
-    names, family = have.names[way.netns], way.session.family
-    ends = [fib.holding(ipaddress.ip_address(end)) for end in (way.session.client, way.session.server)]
-
-    def keep(body: memoryview) -> bool:
-        return not int.from_bytes(body[8:12], sys.byteorder) & (_CLONED | _DEAD) and any(one(body) for one in ends)
-
-    with namespaces.entered(way.netns), nl.Channel() as channel:
-        try:
-            rules = [rule.read(message, way.netns) for message in channel.dump(fib.RULES[family], rule.WANTED)]
-        except nl.NetlinkError:  # a kernel without policy routing
-            rules = []
-        messages = channel.dump(route.DUMPS[family], route.WANTED, keep)
-        routes = [one for message in messages if (one := route.read(message, way.netns, names))]
-        messages = channel.dump(address.DUMP, address.WANTED)
-        addresses = [one for message in messages if (one := address.read(message, way.netns, names))]
-    devices = {device for one in routes for device in route.devices(one)}
-    near = [one for one in addresses if (":" in one.key.ident[1]) == way.session.six]
-    near = [one for one in near if one.key.ident[0] in devices or any(_holds(m.key.ident[2], way) for m in _made(one))]
-    return Tables(rules, [_with_parameters(one, have) for one in routes], near)
-
-
-def _with_parameters(one: Object, have: Have) -> Object:
-    """With accept_ra of its device, which decides whether a router's route stays when this host becomes a router."""
-    found = have.objects.get(link.key(one.key.netns, one.fields["dev"]))
-    array = found.fields.get("conf.ipv6", b"") if found else b""
-    value = array[4 * _ACCEPT_RA : 4 * _ACCEPT_RA + 4]
-    return Object(one.key, {**one.fields, "accept_ra": int.from_bytes(value, sys.byteorder, signed=True)})
-
-
-def _made(one: Object) -> Iterator[Object]:
-    """The routes that the kernel makes of an address: a local one, and one to its network (fib_add_ifaddr, addrconf)."""
-    netns = one.key.netns
-    device, local, peer = one.key.ident
-    own = ipaddress.ip_interface(local)
-    family, metric = (socket.AF_INET6, 256) if own.version == 6 else (socket.AF_INET, 0)
-    way = {**_PLAIN, "dev": device, "proto": PROTOS["kernel"]}
-    here = route.key(netns, family, TABLES["local"], f"{own.ip}/{own.max_prefixlen}", 0, 0)
-    yield Object(here, {**way, "type": "local"})
-    network = ipaddress.ip_network(f"{peer or own.ip}/{own.network.prefixlen}", strict=False)
-    if not one.fields.get("noprefixroute") and str(network) != f"{own.ip}/{own.max_prefixlen}":
-        place = route.key(netns, family, TABLES["main"], str(network), 0, one.fields.get("metric") or metric)
-        yield Object(place, way)
-
-
-# ---- what the ops make of them ------------------------------------------------------------------------------------
-
-
-def _after(now: Tables, ops: Iterable[Op], way: Way) -> Tables:
-    for op in ops:
-        now = _EFFECTS[op.key.kind](now, op, way)
-    return now
-
-
-def _route(now: Tables, op: Op, way: Way) -> Tables:
-    others = [one for one in now.routes if one.key != op.key]
-    if op.action == "delete":
-        return now._replace(routes=others)
-    fields = {**_PLAIN, **op.have, **op.fields}
-    if "nexthops" in op.fields:
-        fields.update(via="", dev="")
-    elif "via" in op.fields or "dev" in op.fields:
-        fields["nexthops"] = ()
-    if fields["via"] and fields["via"] == way.gateway and not fields["dev"]:
-        fields["dev"] = way.device  # the kernel finds the device that leads to the gateway
-    return now._replace(routes=[*others, Object(op.key, fields)])
-
-
-def _address(now: Tables, op: Op, way: Way) -> Tables:
-    others = [one for one in now.addresses if one.key != op.key]
-    if op.action != "delete":
-        new = Object(op.key, {**op.have, **op.fields})
-        return _with_routes(now._replace(addresses=[*others, new]), [new])
-    device, local, _peer = op.key.ident
-    beside = [one for one in others if one.key.ident[0] == device]
-    if not beside and not way.session.six:  # the last one takes the routes of its device along (fib_inetaddr_event)
-        return _without(now, [device])
-    kept = {one.key for other in beside for one in _made(other)}
-    gone = {one.key for one in _made(Object(op.key, op.have))} - kept
-    source = "" if way.session.six else local.partition("/")[0]
-    return now._replace(
-        addresses=others,
-        routes=[
-            one
-            for one in now.routes
-            if not (one.key in gone and device in route.devices(one)) and not (source and one.fields["src"] == source)
-        ],
-    )
-
-
-def _with_routes(now: Tables, addresses: Iterable[Object]) -> Tables:
-    """With the routes that addresses make, behind those that are there."""
-    there = {(one.key, one.fields["dev"]) for one in now.routes}
-    made = [one for other in addresses for one in _made(other)]
-    return now._replace(routes=[*now.routes, *(one for one in made if (one.key, one.fields["dev"]) not in there)])
-
-
-def _without(now: Tables, devices: Iterable[str]) -> Tables:
-    """Without what goes with devices."""
-    gone = set(devices)
-    return now._replace(
-        routes=[one for one in now.routes if not route.devices(one) or route.devices(one) - gone],
-        addresses=[one for one in now.addresses if one.key.ident[0] not in gone],
-    )
-
-
-def _rule(now: Tables, op: Op, way: Way) -> Tables:
-    if op.action == "delete":  # its like that has come before, with another protocol, stays
-        at = next((n for n, one in enumerate(now.rules) if one.key == op.key), len(now.rules))
-        return now._replace(rules=now.rules[:at] + now.rules[at + 1 :])
-    new = Object(op.key, {**op.have, **op.fields})
-    return now._replace(rules=sorted([*now.rules, new], key=lambda one: one.key.ident[1]))
-
-
-def _links(op: Op, netns: str) -> Iterator[str]:
-    """The links of a namespace that an op is about: a bridge has the MTU of its smallest port."""
-    source, name = op.fields.get("move_from", op.key.netns), op.key.ident[0]
-    if source == netns:
-        yield name
-    if op.key.netns == netns and "mtu" in op.fields:
-        yield from (master for master in (op.fields.get("master", op.have.get("master")),) if master)
-    peer = op.have.get("peer")
-    if op.action == "delete" and peer and peer[0] == netns:
-        yield peer[1]
-
-
-def _link(now: Tables, op: Op, way: Way) -> Tables:
-    devices = set(_links(op, way.netns))
-    low = way.session.six and op.fields.get("mtu", _LEAST_MTU) < _LEAST_MTU
-    if op.action in ("delete", "move") or low or op.fields.get("up") is False:
-        return _without(now, devices)
-    if op.fields.get("up"):
-        return _with_routes(now, [one for one in now.addresses if one.key.ident[0] in devices])
-    return now
-
-
-def _sysctl(now: Tables, op: Op, way: Way) -> Tables:
-    found = _SIX.match(op.key.ident[0])
-    where, name = (found[1], found[2]) if found else ("", "")
-    if where == "default" or op.fields.get("value", "0") == "0":  # `default` is for interfaces that come
-        return now
-    if name == "disable_ipv6":
-        devices = {device for one in now.routes for device in route.devices(one)}
-        return _without(now, devices if where == "all" else [where])
-    # a router has no use for what routers advertise (rt6_purge_dflt_routers)
-    return now._replace(
-        routes=[
-            one
-            for one in now.routes
-            if not (one.fields["proto"] == PROTOS["ra"] and one.key.ident[2] == "::/0" and one.fields["accept_ra"] != 2)
-        ]
-    )
-
-
-_EFFECTS: dict[str, Callable[[Tables, Op, Way], Tables]] = {
-    "route": _route,
-    "address": _address,
-    "rule": _rule,
-    "link": _link,
-    "sysctl": _sysctl,
-}
 
 
 # ---- what the packets find ----------------------------------------------------------------------------------------
