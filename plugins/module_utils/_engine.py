@@ -122,7 +122,9 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
         have = transaction.look()
         ledger.forget_gone(have)
         transaction.look_beside(have, _followers.of_leaders(want, pruned, have))
+        stated_gone = list(want.gone)
         released = _let_go(ledger, options.name, pruned, want, have)
+        ledger.warnings += [said for key in stated_gone if (said := _staying(ledger, key, want))]
         problems = [*want.problems, *_missing_tools(want)]
         new_kinds = _new_kinds(want, have)
         if new_kinds:
@@ -215,6 +217,15 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
         want.restored.discard(key)
         del want.objects[key]
     return made
+
+
+def _staying(ledger: Ledger, key: Key, want: Want) -> str:
+    """What is to be told of an object that shall go, but stays as another description holds it."""
+    others = ledger.holders(key)
+    if not others or (key in want.gone and key.kind != "sysctl"):
+        return ""
+    names = ", ".join(f"the description {name!r}" if name else "what is stated without a name" for name in others)
+    return f"{key} stays as it is: {names} holds it"
 
 
 def _order(key: Key) -> tuple[int, int]:

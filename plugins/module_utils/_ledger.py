@@ -155,6 +155,10 @@ class Ledger:
         """Whether any description made or changed this object."""
         return any(key in held for held in self.entries.values())
 
+    def holders(self, key: Key) -> list[str]:
+        """The descriptions that made or changed this object."""
+        return [name for name, held in self.entries.items() if key in held]
+
     def entry(self, key: Key) -> dict[str, Any]:
         """What is noted about an object; what it was before is the same for all that hold it."""
         return next((held[key] for held in self.entries.values() if key in held), {})

@@ -12,6 +12,10 @@ version_added: 0.1.0
 description:
   - Makes the host answer ARP requests on an interface for all addresses that it has a route to through
     another interface.
+  - With O(state=absent) the parameters become again what they were before this module changed them, and
+    O(addresses) are not answered for any more. A parameter that a description of M(linuxnet.lab.network_state) holds
+    as well, or alone, stays as it is, and a warning names the description. One that was set by other hands stays as
+    it is too, as nothing tells what it was before.
   - 'This is how Calico connects pods: the answer to each question is the MAC address of the host.'
 extends_documentation_fragment:
   - linuxnet.lab.attributes
@@ -51,6 +55,11 @@ EXAMPLES = r"""
   linuxnet.lab.proxy_arp:
     dev: cali39888f400bd
     proxy_delay: 0
+
+- name: As it was before
+  linuxnet.lab.proxy_arp:
+    dev: cali39888f400bd
+    state: absent
 """
 
 RETURN = r"""
@@ -110,7 +119,7 @@ def describe(params):
         "sysctls": [
             {"name": name.format(params["dev"]), "value": value, **where}
             for name, value in values.items()
-            if value is not None
+            if value is not None or params["state"] == "absent"
         ],
         "neighbors": [
             {"dev": params["dev"], "dst": address, "proxy": True, **where} for address in params["addresses"] or []

@@ -11,7 +11,12 @@ short_description: Set kernel parameters of the network, in any namespace
 version_added: 0.1.0
 description:
   - Writes parameters under C(net), which each network namespace has for itself.
-  - With O(state=absent) a parameter becomes again what it was before this collection changed it.
+  - With O(state=absent) a parameter becomes again what it was before the modules for single objects changed it.
+    One that a description of M(linuxnet.lab.network_state) holds as well, or alone, stays as it is, and a warning names
+    the description. One that was set by other hands stays as it is too, as nothing tells what it was before.
+  - Some parameters rewrite others when they are written, as net.ipv4.ip_forward (which is also called
+    net.ipv4.conf.all.forwarding) does with C(forwarding) of each interface. What is stated of these, or held by a
+    description, wins; all others become again what they were together with the parameter that rewrote them.
   - 'Nothing is written to files: a parameter lives as long as its namespace, or until the next boot.'
 extends_documentation_fragment:
   - linuxnet.lab.attributes

@@ -181,6 +181,35 @@ def test_a_module_keeps_its_promises(case: Case) -> None:
     assert not unlike(start, state())
 
 
+def test_a_parameter_goes_back_to_what_it_was_unless_somebody_else_set_it() -> None:
+    name = "net.ipv4.conf.lo.proxy_arp"
+    sh("sysctl", "-qw", f"{name}=1")
+    by_hand = module("sysctl", name=name, state="absent", adopt=True)
+    assert not by_hand["changed"] and not by_hand.get("warnings") and sh("sysctl", "-n", name) == "1\n"
+    module("network_state", name="lab", sysctls=[{"name": name, "value": 0}])
+    for which, key in (("sysctl", {"name": name}), ("proxy_arp", {"dev": "lo"})):
+        for check in (True, False):
+            held = module(which, check=check, state="absent", **key)
+            assert not held["changed"]
+            assert f"sysctl {name} stays as it is: the description 'lab' holds it" in str(held["warnings"])
+    assert module("sysctl", name=name, value="1")["changed"]
+    both = module("sysctl", name=name, state="absent")
+    assert not both["changed"] and both["warnings"] == held["warnings"] and sh("sysctl", "-n", name) == "1\n"
+    assert module("network_state", name="lab", state="absent")["changed"] is False
+    assert sh("sysctl", "-n", name) == "1\n"
+
+
+def test_proxy_arp_goes_back_with_all_that_it_set() -> None:
+    sh(*VETH.split())
+    start = state()
+    delay = ("sysctl", "-n", "net.ipv4.neigh.v0.proxy_delay")
+    before = sh(*delay)
+    module("proxy_arp", dev="v0", proxy_delay=0)
+    assert sh(*delay) == "0\n"
+    assert module("proxy_arp", dev="v0", state="absent")["changed"]
+    assert sh(*delay) == before and not unlike(start, state())
+
+
 def test_a_kernel_without_ipip_is_told_before_anything_is_changed() -> None:
     if kernel_has("ipip"):
         pytest.skip("KERNEL: this one has ipip; a kernel without it is tested on the machine itself")
