@@ -262,3 +262,11 @@ def with_value(key_: Key, given: str) -> Object:
 def value_of(found: Mapping[str, Any]) -> str:
     """The value that is in a parameter's fields."""
     return str(found.get("value", found.get("ticks")))
+
+
+def without_six(one: Object, links: Iterable[str]) -> list[str]:
+    """The links that lose IPv6, with all their addresses, when this is written (net/ipv6/addrconf.c, dev_disable_change)."""
+    match = re.match(r"net/ipv6/conf/([^/]+)/disable_ipv6$", one.key.ident[0])
+    if not match or value_of(one.fields) == "0":
+        return []
+    return list(links) if match[1] == "all" else [match[1]]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -240,6 +241,8 @@ class Coming(Draft):
         changed = differences(one.fields, have.fields, table)
         if not changed:
             return []
+        if key.kind == "sysctl":
+            self._flush_six(one)
         if not self._owned(have) and not _same_proto(one, have):
             self._problem(
                 key, "exists already, otherwise, and was not made by linuxnet.lab; say adopt: true to take it over"
@@ -261,6 +264,12 @@ class Coming(Draft):
             changed["proto"] = MARK_PROTO
         kept = route.kept(one.fields, changed, have.fields) if key.kind == "route" else have.fields
         return [Op("change", key, changed, kept)]
+
+    def _flush_six(self, one: Object) -> None:
+        for name in sysctl.without_six(one, self.have.index.get(one.key.netns, ())):
+            hanging = self.have.hanging(one.key.netns, name)
+            six = [key for key in hanging if key.ident[0] == socket.AF_INET6 or ":" in str(key.ident[1])]
+            self._flush([key for key in six if key.kind in ("address", "route", "neighbor")], lasting=False)
 
     def _put_behind(self, primary: Key) -> None:
         """On the way back, what was a secondary address of the subnet comes again, behind the primary one."""

@@ -214,3 +214,21 @@ def test_forwarding_of_all_is_ip_forward_by_another_name() -> None:
     assert value("net.ipv4.ip_forward") == "1"
     run({}, TWO)
     assert value("net.ipv4.ip_forward") == "0"
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("dev", ["all", "d0"])
+def test_what_goes_with_ipv6_comes_back_after_a_failure(dev: str) -> None:
+    links()
+    sh("ip", "link", "set", "d0", "up")
+    sh("ip", "link", "set", "d1", "up")
+    sh("ip", "addr", "add", "fd00::1/64", "dev", "d0", "nodad")
+    sh("ip", "route", "add", "fd01::/64", "via", "fd00::2")
+    before = state()
+    off = {"sysctls": [{"name": f"net.ipv6.conf.{dev}.disable_ipv6", "value": 1}]}
+    with pytest.raises(Failed, match="on purpose") as failure:
+        run({**off, "routes": [{"dst": "10.77.0.0/16", "type": "blackhole"}]}, LAB, failing_at(1))
+    assert failure.value.rolled_back, failure.value.left
+    assert not unlike(before, state())
+    run(off, LAB)
+    assert "fd00::1" not in sh("ip", "addr")
