@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -28,7 +29,27 @@ _PERMANENT = 1
 _TCMSG = struct.Struct("=B3xiIII")  # family, ifindex, handle, parent, info
 _MDB_ENTRY = struct.Struct("=IBBH16s2s2x")  # ifindex, state, flags, vid, address, protocol
 _VLAN = struct.Struct("=HH")  # flags, vid
-_PORT_HEADER, _LINK_HEADER = 8, 16  # struct br_port_msg, struct ifinfomsg
+_TABLE_HEADER, _PORT_HEADER, _LINK_HEADER = 4, 8, 16  # struct ndtmsg, struct br_port_msg, struct ifinfomsg
+_NDTA_PARMS, _NDTPA_IFINDEX = 6, 1
+_FAMILIES = {int(socket.AF_INET): "ipv4", int(socket.AF_INET6): "ipv6"}
+# Attribute of a neighbour table's parameters (NDTPA_*): the file under neigh/LINK, and how many of the message's units
+# (bytes, entries, milliseconds) are one of the file's (seconds and hundredths of a second among them).
+_OF_NEIGHBORS = {
+    4: ("base_reachable_time_ms", 1),
+    5: ("retrans_time_ms", 1),
+    6: ("gc_stale_time", 1000),
+    7: ("delay_first_probe_time", 1000),
+    9: ("app_solicit", 1),
+    10: ("ucast_solicit", 1),
+    11: ("mcast_solicit", 1),
+    12: ("anycast_delay", 10),
+    13: ("proxy_delay", 10),
+    14: ("proxy_qlen", 1),
+    15: ("locktime", 10),
+    16: ("unres_qlen_bytes", 1),
+    17: ("mcast_resolicit", 1),
+    19: ("interval_probe_time_ms", 1),
+}
 
 Told = Iterator[tuple[tuple[str, ...], str]]  # the links that it hangs on, and what it is
 
@@ -46,9 +67,12 @@ def read(
                 told[name].append(text)
     for other, name in altnames.items():
         told[name].append(f"altname {other} dev {name}")
+    beside = sysctl.beside_arrays()
+    going = {one.key.ident[0] for one in torn}
+    neighbors = _of_neighbors(channel, {number: name for number, name in names.items() if name in going})
     for one in torn:
         name = one.key.ident[0]
-        one.fields["conf.files"] = sysctl.beside_arrays(name)
+        one.fields["conf.files"] = {**sysctl.read_beside(name, beside), **neighbors[name]}
         one.fields["conf.others"] = tuple(dict.fromkeys(told[name]))
 
 
@@ -59,6 +83,24 @@ def _dump(channel: nl.Channel, request: nl.Request) -> list[memoryview]:
         if error.code == errno.EOPNOTSUPP:  # a kernel that was built without it
             return []
         raise
+
+
+def _of_neighbors(channel: nl.Channel, wanted: Mapping[int, str]) -> Mapping[str, dict[str, str]]:
+    """The parameters of the neighbour tables, by link and path."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for body in _dump(channel, nl.Request(nl.RTM_GETNEIGHTBL, {})):
+        family = _FAMILIES.get(body[0])
+        for parameters in _nested(body[_TABLE_HEADER:], _NDTA_PARMS) if family else ():
+            values = dict(nl.attributes(parameters))
+            name = wanted.get(_number(values.get(_NDTPA_IFINDEX, b"")), "")
+            for number, (file, unit) in _OF_NEIGHBORS.items():
+                if name and number in values:
+                    found[name][f"net/{family}/neigh/{name}/{file}"] = str(_number(values[number]) // unit)
+    return found
+
+
+def _number(value: bytes | memoryview) -> int:
+    return int.from_bytes(value, sys.byteorder)
 
 
 def _qdiscs(channel: nl.Channel, names: Mapping[int, str]) -> Told:

@@ -20,6 +20,10 @@ ROOT = Path(__file__).parents[2]
 
 # What depends on the kernel; the guard and the netlink traps do not, and have been run on the machine's.
 KERNEL = ["test_properties.py", "test_links.py", "test_options.py", "test_bad_input.py"]
+KERNEL += [
+    "test_put_back.py::test_vlans_of_a_port_are_not_torn",
+    "test_put_back.py::test_every_parameter_of_a_link_that_is_made_anew_is_put_back",
+]
 MODULES = [
     "test_modules.py",
     "test_examples.py::test_examples_run_and_change_nothing_the_second_time[ipip_tunnel]",

@@ -93,7 +93,7 @@ def read(netns: str, names: Iterable[str]) -> list[Object]:
 
 # Positions in the arrays that a link's own message carries (include/uapi/linux/ip.h, ipv6.h), of those parameters
 # whose number there is the one of the file. Times that the array has in milliseconds and the file in seconds, and
-# numbers beyond its sign, are read from the file, like all that no array has: see beside_arrays().
+# numbers beyond its sign, are read from the file, like all that no array has: see read_beside().
 _OF_LINK = {
     "ipv4": {
         0: "forwarding", 2: "proxy_arp", 3: "accept_redirects", 4: "secure_redirects", 5: "send_redirects",
@@ -129,12 +129,6 @@ NOT_PUT_BACK = {
     "retrans_time": "retrans_time_ms, in ticks",
     "unres_qlen": "unres_qlen_bytes, in packets",
 }
-_FOLDERS = {
-    "net/ipv4/conf": {*_OF_LINK["ipv4"].values(), *NOT_PUT_BACK},
-    "net/ipv4/neigh": NOT_PUT_BACK.keys(),
-    "net/ipv6/conf": {*_OF_LINK["ipv6"].values(), *NOT_PUT_BACK},
-    "net/ipv6/neigh": NOT_PUT_BACK.keys(),
-}
 
 
 def of_link(one: Object, have: Object) -> list[Object]:
@@ -162,21 +156,33 @@ def secret(link_: Key) -> Key:
     return key(link_.netns, f"net/ipv6/conf/{link_.ident[0]}/stable_secret")
 
 
-def beside_arrays(link: str) -> dict[str, str]:
-    """The parameters that a link's message does not carry: those of its neighbours, and some of its own."""
-    found = {}
-    for folder, known in _FOLDERS.items():
+def beside_arrays() -> list[tuple[str, str]]:
+    """Family and name of the parameters of a link that no message carries; each link has the same."""
+    found = []
+    for family, names in _OF_LINK.items():
         try:
-            names = os.listdir(f"{ROOT}/{folder}/{link}")
+            every = os.listdir(f"{ROOT}/net/{family}/conf/default")
+        except FileNotFoundError:  # a kernel without IPv6
+            continue
+        found += [(family, name) for name in every if name not in NOT_PUT_BACK and name not in names.values()]
+    return found
+
+
+def read_beside(link: str, names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """These parameters of a link, by path."""
+    found = {}
+    for family, name in names:
+        path = f"net/{family}/conf/{link}/{name}"
+        try:
+            descriptor = os.open(f"{ROOT}/{path}", os.O_RDONLY)
         except FileNotFoundError:  # a link without IPv6
             continue
-        for name in names:
-            if name not in known:
-                try:
-                    with open(f"{ROOT}/{folder}/{link}/{name}", encoding="utf-8") as file:
-                        found[f"{folder}/{link}/{name}"] = normal(file.read())
-                except OSError:  # a secret that nobody has set
-                    found[f"{folder}/{link}/{name}"] = ""
+        try:
+            found[path] = normal(os.read(descriptor, 256).decode())
+        except OSError:  # a secret that nobody has set
+            found[path] = ""
+        finally:
+            os.close(descriptor)
     return found
 
 

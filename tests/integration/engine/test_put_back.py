@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from ansible_collections.linuxnet.lab.plugins.module_utils._kinds import link, s
 from ansible_collections.linuxnet.lab.plugins.module_utils._model import Op
 from ansible_collections.linuxnet.lab.plugins.module_utils._netlink import Channel
 
+from .networks import IPV6
 from .support import sh, state, unlike
 
 PAIR: dict[str, Any] = {"name": "p0", "kind": "veth", "master": "br0", "peer": {"name": "p1", "up": True}}
@@ -23,7 +25,8 @@ BRIDGE = {"name": "br0", "kind": "bridge", "up": True}
 ANEW: dict[str, Any] = {"links": [{**PAIR, "numtxqueues": 2}]}
 AGAIN = Options(recreate=True)
 LAST = {"dst": "172.16.0.0/12", "type": "blackhole"}
-FOLDERS = [f"/proc/sys/net/{family}/{what}/p0" for family in ("ipv4", "ipv6") for what in ("conf", "neigh")]
+FAMILIES = ("ipv4", "ipv6") if IPV6 else ("ipv4",)
+FOLDERS = [f"/proc/sys/net/{family}/{what}/p0" for family in FAMILIES for what in ("conf", "neigh")]
 # Values to try: the first that the kernel takes and keeps, and that is another than the one before.
 VALUES = ("1", "0", "2", "3", "77", "1400", "90000", "2001:db8::5ec")
 QDISC = "tc qdisc add dev {} root handle 7: pfifo limit 7"
@@ -99,7 +102,7 @@ def test_every_parameter_of_a_link_that_is_made_anew_is_put_back() -> None:
     assert not run(ANEW, AGAIN).changed
 
 
-@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_arrays_of_a_message_hold_the_parameters_where_they_are_looked_for(family: str) -> None:
     """A position that is wrong would write one parameter's value into another."""
 
@@ -119,6 +122,31 @@ def test_the_arrays_of_a_message_hold_the_parameters_where_they_are_looked_for(f
         changed = [n for n in range(len(later) // 4) if later[4 * n : 4 * n + 4] != earlier[4 * n : 4 * n + 4]]
         assert changed == [position], name
         assert _write(path, old)
+
+
+def kernel_has_vlans() -> bool:
+    """Whether a bridge can tell VLANs apart here (CONFIG_BRIDGE_VLAN_FILTERING)."""
+    command = "ip link add probe type bridge && ip link set probe type bridge vlan_filtering 1"
+    return subprocess.run(["unshare", "-n", "sh", "-c", command], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not kernel_has_vlans(), reason="this kernel has no CONFIG_BRIDGE_VLAN_FILTERING")
+@pytest.mark.parametrize("link_", [{**PAIR, "numtxqueues": 2}, {**BRIDGE, "numtxqueues": 2}], ids=["port", "bridge"])
+@pytest.mark.parametrize(
+    "line, told",
+    [
+        ("bridge vlan add dev p0 vid 10 pvid untagged", "vlan 10 dev p0 pvid untagged"),
+        ("bridge vlan del dev p0 vid 1", "the lack of vlan 1 dev p0 pvid untagged"),
+    ],
+)
+def test_vlans_of_a_port_are_not_torn(line: str, told: str, link_: dict[str, Any]) -> None:
+    run({"links": [link_]}, AGAIN)  # with its default VLAN alone it may be made anew
+    sh(*line.split())
+    with pytest.raises(Refused, match=told):
+        run({"links": [{**link_, "numtxqueues": 3}]}, AGAIN)
+    with pytest.raises(Failed, match="on purpose") as failed:
+        run({"links": [{"name": "p0", "master": ""}], "routes": [LAST]}, fault=the_last_op)
+    assert f"{told} cannot be put back" in failed.value.left
 
 
 @pytest.mark.parametrize(
@@ -153,6 +181,11 @@ def test_a_qdisc_of_a_port_survives_its_bridge() -> None:
     assert "pfifo 7:" in sh("tc", "qdisc", "show", "dev", "p0")
 
 
+CHANGED = [
+    f"/proc/sys/net/{family}/neigh/{{}}/{name}" for family in FAMILIES for name in ("gc_stale_time", "proxy_qlen")
+]
+for own in ("ndisc_notify", "regen_min_advance", "router_solicitation_interval") if IPV6 else ():
+    CHANGED.append(f"/proc/sys/net/ipv6/conf/{{}}/{own}")
 LOST = {
     "p0": "qdisc pfifo 7: dev p0 root cannot be put back",
     "p1": "qdisc pfifo 7: dev p1 root cannot be put back",
@@ -192,12 +225,8 @@ def test_a_way_back_that_cannot_bring_back_everything_says_so(change: dict[str, 
 )
 def test_a_way_back_brings_back_every_parameter(change: dict[str, Any]) -> None:
     for name in ("p0", "p1", "br0"):
-        for family in ("ipv4", "ipv6"):
-            assert _write(f"/proc/sys/net/{family}/neigh/{name}/gc_stale_time", "77")
-            assert _write(f"/proc/sys/net/{family}/neigh/{name}/proxy_delay", "0")
-        assert _write(f"/proc/sys/net/ipv6/conf/{name}/ndisc_notify", "1")
-        assert _write(f"/proc/sys/net/ipv6/conf/{name}/regen_min_advance", "5")
-        assert _write(f"/proc/sys/net/ipv6/conf/{name}/router_solicitation_interval", "9")
+        for path in CHANGED:
+            assert _write(path.format(name), "9")
     before = state()
     with pytest.raises(Failed, match="on purpose") as failed:
         run({**change, "routes": [LAST]}, Options(adopt=True), the_last_op)
