@@ -131,6 +131,22 @@ NOT_PUT_BACK = {
 }
 
 
+# Parameters that are written into each link when they are written for all (net/ipv4/devinet.c, net/ipv6/addrconf.c).
+_SET_IN_EACH = {
+    "ipv4": ("forwarding",),
+    "ipv6": ("forwarding", "disable_ipv6", "disable_policy", "ignore_routes_with_linkdown"),
+}
+
+
+def wider(key_: Key) -> list[Key]:
+    """The parameters of the namespace that set this one of a link as well."""
+    _net, family, _conf, _link, name = key_.ident[0].split("/")
+    if name not in _SET_IN_EACH[family]:
+        return []
+    names = [f"net/{family}/conf/all/{name}", *(["net/ipv4/ip_forward"] if family == "ipv4" else [])]
+    return [key(key_.netns, one) for one in names]
+
+
 def of_link(one: Object, have: Object) -> list[Object]:
     """The parameters of a link that are otherwise than they were, from its two messages and what was read beside."""
     netns, (link,) = one.key.netns, one.key.ident

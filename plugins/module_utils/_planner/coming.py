@@ -208,6 +208,8 @@ class Coming(Draft):
     def _put_parameters_back(self, position: int, one: Object, have: Object) -> set[Key]:
         """A link that is back has the parameters of a new one: those that it had before are written again."""
         found = [parameter for parameter in sysctl.of_link(one, have) if parameter.key not in self.want]
+        if not self.rules.recreate:  # a verification: what is stated for all links holds for this one, too
+            found = [parameter for parameter in found if not self.want.keys() & sysctl.wider(parameter.key)]
         for parameter in found:
             self._stage(position, one.key, 2, Op("change", parameter.key, parameter.fields))
         return {parameter.key for parameter in found}

@@ -102,6 +102,11 @@ def test_every_parameter_of_a_link_that_is_made_anew_is_put_back() -> None:
     assert not run(ANEW, AGAIN).changed
 
 
+def test_what_is_stated_for_all_links_holds_for_one_that_is_made_anew() -> None:
+    run({**ANEW, "sysctls": [{"name": "net.ipv4.ip_forward", "value": 1}]}, AGAIN)
+    assert _read("/proc/sys/net/ipv4/conf/p0/forwarding") == "1"
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_arrays_of_a_message_hold_the_parameters_where_they_are_looked_for(family: str) -> None:
     """A position that is wrong would write one parameter's value into another."""
