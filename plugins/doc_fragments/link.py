@@ -22,7 +22,7 @@ options:
     type: str
   mtu:
     description:
-      - The maximum transmission unit in bytes, 68 to 65535; a kind of link may allow less.
+      - The maximum transmission unit in bytes, 68 to 65535 (C(lo) may have more); a kind of link may allow less.
       - Below 1280 the kernel removes IPv6 from the interface.
     type: int
   txqueuelen:
@@ -161,6 +161,7 @@ options:
       group_fwd_mask:
         description:
           - Which link-local groups (01:80:c2:00:00:0X) are forwarded from the port, as a mask, 0 to 65535.
+            The second one (2) never is.
         type: int
       mcast_max_groups:
         description:

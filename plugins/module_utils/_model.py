@@ -255,6 +255,14 @@ OPTIONAL_LINK = Type(lambda value: link_name(value) if value not in ("", None) e
 U8, U16, U32, U64 = (integer(0, (1 << bits) - 1) for bits in (8, 16, 32, 64))
 
 
+def dsfield(value: Any) -> int:
+    """A TOS byte to look up by: without the two bits of ECN (inet_validate_dscp)."""
+    number = int(U8.parse(value))
+    if number & 3:
+        raise ValueError(f"{number:#x} has bits of ECN; the two lowest bits must be 0")
+    return number
+
+
 # ---- reading a description ----------------------------------------------------------------------------------------
 
 

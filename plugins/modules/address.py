@@ -42,7 +42,7 @@ options:
     type: str
   label:
     description:
-      - A label; it begins with the name of the interface.
+      - A label, 15 bytes at the most; it begins with the name of the interface.
     type: str
   metric:
     description:

@@ -62,11 +62,11 @@ options:
     type: bool
   group_fwd_mask:
     description:
-      - Which link-local groups (01:80:c2:00:00:0X) are forwarded, as a mask.
+      - Which link-local groups (01:80:c2:00:00:0X) are forwarded, as a mask. The first three never are.
     type: int
   group_address:
     description:
-      - The MAC address of the spanning tree protocol.
+      - The MAC address of the spanning tree protocol, V(01:80:c2:00:00:00) or one that ends with V(04) to V(0f).
     type: str
   mcast_snooping:
     description:
@@ -110,7 +110,7 @@ options:
     type: int
   mcast_query_interval:
     description:
-      - The time between queries.
+      - The time between queries, 100 at the least.
     type: int
   mcast_query_response_interval:
     description:
@@ -118,7 +118,7 @@ options:
     type: int
   mcast_startup_query_interval:
     description:
-      - The time between queries at the start.
+      - The time between queries at the start, 100 at the least.
     type: int
   mcast_stats_enabled:
     description:

@@ -30,7 +30,7 @@ options:
     required: true
   lladdr:
     description:
-      - Its MAC address.
+      - Its MAC address. A new entry that is no proxy needs it, on an interface that has such addresses.
     type: str
   nud:
     description:

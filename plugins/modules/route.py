@@ -52,7 +52,7 @@ options:
     type: int
   tos:
     description:
-      - The TOS that the route is for.
+      - The TOS that the route is for, without the two lowest bits, which are ECN's.
     type: int
   src:
     description:
@@ -69,11 +69,11 @@ options:
     type: str
   onlink:
     description:
-      - Whether the next hop is taken to be on the link, whatever its address.
+      - Whether the next hop is taken to be on the link, whatever its address. It needs O(dev).
     type: bool
   mtu:
     description:
-      - The MTU of the route.
+      - The MTU of the route, 65520 at the most.
     type: int
   window:
     description:
@@ -81,11 +81,11 @@ options:
     type: int
   advmss:
     description:
-      - The TCP segment size to tell.
+      - The TCP segment size to tell, 65495 at the most.
     type: int
   hoplimit:
     description:
-      - The hop limit.
+      - The hop limit, 255 at the most.
     type: int
   initcwnd:
     description:

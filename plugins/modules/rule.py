@@ -64,7 +64,7 @@ options:
     type: str
   tos:
     description:
-      - The TOS (IPv6 traffic class), 0 to 255.
+      - The TOS (IPv6 traffic class), 0 to 252, without the two lowest bits, which are ECN's.
     type: str
   dscp:
     description:

@@ -120,7 +120,7 @@ options:
     type: bool
   gpe:
     description:
-      - Whether the generic protocol extension is used.
+      - Whether the generic protocol extension is used. It needs O(external).
     type: bool
   external:
     description:

@@ -19,6 +19,7 @@ from .._model import (
     FLAG,
     LIVE,
     MARK_PROTO,
+    MAX_NAME,
     RECREATE,
     U32,
     Field,
@@ -33,6 +34,7 @@ from .._model import (
     ip,
     link_name,
     numbered,
+    text_of,
     words,
 )
 from .._names import SCOPES
@@ -60,7 +62,7 @@ _LIFETIME = Type(_lifetime, lambda value: "forever" if value == FOREVER else str
 FIELDS: dict[str, Field] = {
     "broadcast": Field(Type(ip), "IFA_BROADCAST", RECREATE, unset=""),
     "scope": Field(numbered(SCOPES, 0, 255), change=RECREATE),
-    "label": Field(Type(str), "IFA_LABEL", RECREATE),
+    "label": Field(text_of(MAX_NAME), "IFA_LABEL", RECREATE),
     "metric": Field(U32, "IFA_RT_PRIORITY", unset=0),
     "proto": Field(numbered({}, 0, 255), "IFA_PROTO", unset=0),
     "valid_lft": Field(_LIFETIME, same=_lifetime_same, unset=FOREVER),
@@ -109,9 +111,13 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
             item.problem(f"the scope of an IPv6 address follows from the address: {address.ip} is {shown}", "scope")
     elif "label" in fields and not fields["label"].startswith(dev):
         item.problem(
-            f"{fields['label']!r} does not begin with the device's name {dev} (iproute2 and the kernel want that)",
+            f"{fields['label']!r} does not begin with the device's name {dev} (ip-address(8) wants that)",
             "label",
         )
+    if address.version == 4 and ":" in fields.get("broadcast", ""):
+        item.problem(f"{fields['broadcast']} is not an IPv4 address", "broadcast")
+    if fields.get("valid_lft") == 0:
+        item.problem("0 is no time; say state: absent for an address that shall not be", "valid_lft")
     valid, preferred = fields.get("valid_lft", FOREVER), fields.get("preferred_lft", FOREVER)
     if preferred > valid and "preferred_lft" in fields:
         item.problem("is longer than valid_lft", "preferred_lft")

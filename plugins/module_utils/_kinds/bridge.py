@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._model import BIT, FLAG, MAC, U8, U16, U32, Field, choice, dumper, integer, loader
+from .._model import BIT, FLAG, U16, U32, Field, Type, choice, dumper, integer, loader, mac
 
 NAME = "bridge"
 WHOLE = False
@@ -47,6 +48,26 @@ def _timer(attribute: str, low: int = 0, high: int = (1 << 32) - 1) -> Field:
     return Field(integer(low, high), attribute, same=_ticks)
 
 
+def _group_address(value: Any) -> str:
+    """One of 01:80:c2:00:00:0X that no other protocol has (br_sysfs_br.c, store_group_addr)."""
+    text = mac(value)
+    if not re.fullmatch("01:80:c2:00:00:0[04-9a-f]", text):
+        raise ValueError(f"{value!r} is none of 01:80:c2:00:00:00 and :04 to :0f")
+    return text
+
+
+def _mask_without(bits: int) -> Type:
+    """A mask of link-local groups, some of which are never forwarded (BR_GROUPFWD_RESTRICTED, _MACPAUSE)."""
+
+    def parse(value: Any) -> int:
+        number = int(U16.parse(value))
+        if number & bits:
+            raise ValueError(f"{number} holds {number & bits}: groups that are never forwarded")
+        return number
+
+    return Type(parse)
+
+
 FIELDS = {
     "forward_delay": _timer("IFLA_BR_FORWARD_DELAY"),
     "hello_time": _timer("IFLA_BR_HELLO_TIME", 100, 1000),
@@ -59,8 +80,8 @@ FIELDS = {
     "vlan_default_pvid": Field(integer(0, 4094), "IFLA_BR_VLAN_DEFAULT_PVID"),
     "vlan_stats_enabled": _flag("IFLA_BR_VLAN_STATS_ENABLED"),
     "vlan_stats_per_port": _flag("IFLA_BR_VLAN_STATS_PER_PORT"),
-    "group_fwd_mask": Field(U16, "IFLA_BR_GROUP_FWD_MASK"),
-    "group_address": Field(MAC, "IFLA_BR_GROUP_ADDR"),
+    "group_fwd_mask": Field(_mask_without(0x7), "IFLA_BR_GROUP_FWD_MASK"),
+    "group_address": Field(Type(_group_address), "IFLA_BR_GROUP_ADDR"),
     "mcast_snooping": _flag("IFLA_BR_MCAST_SNOOPING"),
     "mcast_router": Field(integer(0, 2), "IFLA_BR_MCAST_ROUTER"),
     "mcast_query_use_ifaddr": _flag("IFLA_BR_MCAST_QUERY_USE_IFADDR"),
@@ -71,9 +92,9 @@ FIELDS = {
     "mcast_last_member_interval": _timer("IFLA_BR_MCAST_LAST_MEMBER_INTVL"),
     "mcast_membership_interval": _timer("IFLA_BR_MCAST_MEMBERSHIP_INTVL"),
     "mcast_querier_interval": _timer("IFLA_BR_MCAST_QUERIER_INTVL"),
-    "mcast_query_interval": _timer("IFLA_BR_MCAST_QUERY_INTVL"),
+    "mcast_query_interval": _timer("IFLA_BR_MCAST_QUERY_INTVL", 100),
     "mcast_query_response_interval": _timer("IFLA_BR_MCAST_QUERY_RESPONSE_INTVL"),
-    "mcast_startup_query_interval": _timer("IFLA_BR_MCAST_STARTUP_QUERY_INTVL"),
+    "mcast_startup_query_interval": _timer("IFLA_BR_MCAST_STARTUP_QUERY_INTVL", 100),
     "mcast_stats_enabled": _flag("IFLA_BR_MCAST_STATS_ENABLED"),
     "mcast_igmp_version": Field(integer(2, 3), "IFLA_BR_MCAST_IGMP_VERSION"),
     "mcast_mld_version": Field(integer(1, 2), "IFLA_BR_MCAST_MLD_VERSION"),
@@ -98,7 +119,7 @@ PORT = {
     "bcast_flood": _switch("IFLA_BRPORT_BCAST_FLOOD"),
     "proxy_arp": _switch("IFLA_BRPORT_PROXYARP"),
     "proxy_arp_wifi": _switch("IFLA_BRPORT_PROXYARP_WIFI"),
-    "mcast_router": Field(U8, "IFLA_BRPORT_MULTICAST_ROUTER"),
+    "mcast_router": Field(integer(0, 3), "IFLA_BRPORT_MULTICAST_ROUTER"),
     "mcast_to_unicast": _switch("IFLA_BRPORT_MCAST_TO_UCAST"),
     "neigh_suppress": _switch("IFLA_BRPORT_NEIGH_SUPPRESS"),
     "isolated": _switch("IFLA_BRPORT_ISOLATED"),
@@ -106,7 +127,7 @@ PORT = {
     "mab": _switch("IFLA_BRPORT_MAB"),
     "vlan_tunnel": _switch("IFLA_BRPORT_VLAN_TUNNEL"),
     "neigh_vlan_suppress": _switch("IFLA_BRPORT_NEIGH_VLAN_SUPPRESS"),
-    "group_fwd_mask": Field(U16, "IFLA_BRPORT_GROUP_FWD_MASK"),
+    "group_fwd_mask": Field(_mask_without(0x2), "IFLA_BRPORT_GROUP_FWD_MASK"),
     "mcast_max_groups": Field(U32, "IFLA_BRPORT_MCAST_MAX_GROUPS"),
 }
 
@@ -118,6 +139,14 @@ _FEATURES = {
     "mcast_": "CONFIG_BRIDGE_IGMP_SNOOPING",
     "nf_call_": "CONFIG_BRIDGE_NETFILTER",
 }
+
+
+def mistakes(stated: Mapping[str, Any], whole: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the kernel would refuse or not keep: (option, why). `whole` is the bridge with what it has already."""
+    delay = stated.get("forward_delay", 1500)
+    if whole.get("stp_state") and not 200 <= delay <= 3000:
+        return [("forward_delay", f"{delay} is out of range with stp_state, 200 to 3000")]
+    return []
 
 
 def load(data: dict[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,14 @@ def dump(fields: dict[str, Any], attrs: dict[str, Any]) -> dict[str, Any]:
     return attrs
 
 
+MAX_MTU = 65535 - 20  # ip_tunnel_change_mtu: the outer header must fit
+
+
+def mistakes(stated: Mapping[str, Any], whole: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the kernel would refuse: (option, why)."""
+    return [("mtu", f"{stated['mtu']} is out of range, 68 to {MAX_MTU}")] if stated.get("mtu", 0) > MAX_MTU else []
+
+
 def hint(code: int, fields: Mapping[str, Any]) -> str:
     """What to make of the kernel's refusal."""
     if code != errno.EINVAL or fields.get("encap", "none") == "none":

@@ -50,9 +50,10 @@ def _same_if_shown(want: Any, have: Any) -> bool:
 
 _GENMODE = {"eui64": 0, "none": 1, "stable_secret": 2, "random": 3}
 
+MAX_MTU = 65535  # of all but lo (ETH_MAX_MTU, IP_MAX_MTU)
 ATTRIBUTES = {
     "address": Field(Type(unicast_mac), "IFLA_ADDRESS"),
-    "mtu": Field(integer(68, 65535), "IFLA_MTU"),
+    "mtu": Field(integer(68, (1 << 31) - 1), "IFLA_MTU"),
     "txqueuelen": Field(U32, "IFLA_TXQLEN"),
     "numtxqueues": Field(integer(1, 4096), "IFLA_NUM_TX_QUEUES", CREATE_ONLY),
     "numrxqueues": Field(integer(1, 4096), "IFLA_NUM_RX_QUEUES", CREATE_ONLY, same=_same_if_shown),
@@ -138,7 +139,7 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     source = item.take("move_from", lambda value: canonical("" if value == "" else value))
     if source is not None:
         fields["move_from"] = source
-    fields.update(_generic(item))
+    fields.update(_generic(item, str(name)))
     if kind == "veth":
         return _parse_veth(item, netns, name, fields, canonical)
     if kind:
@@ -148,10 +149,12 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     return [Object(key(netns, name), fields)]
 
 
-def _generic(item: Item) -> dict[str, Any]:
+def _generic(item: Item, name: str) -> dict[str, Any]:
     fields = item.fields(
         {option: field for option, field in GENERIC.items() if option != "group"}
     )  # the group is the mark
+    if fields.get("mtu", 0) > MAX_MTU and name != "lo":
+        item.problem(f"{fields['mtu']} is out of range, 68 to {MAX_MTU}", "mtu")
     port = item.take("port", lambda value: value)
     if port is not None:
         if isinstance(port, Mapping):
@@ -178,7 +181,7 @@ def _parse_veth(item: Item, netns: str, name: str, fields: dict[str, Any], canon
     peer_netns = other.take(
         "netns", lambda value: canonical(value if isinstance(value, int) else netns_or_path(value)), netns
     )
-    peer_fields = {"kind": "veth", **_generic(other)}
+    peer_fields = {"kind": "veth", **_generic(other, str(peer_name))}
     other.done()
     if (peer_netns, peer_name) == (netns, name):
         item.problem("a veth cannot be its own peer", "peer")

@@ -20,7 +20,6 @@ from .. import _netlink as nl
 from .._model import (
     FLAG,
     MARK_PROTO,
-    U8,
     U32,
     Field,
     Item,
@@ -30,6 +29,7 @@ from .._model import (
     Type,
     choice,
     command,
+    dsfield,
     dumper,
     integer,
     ip,
@@ -51,6 +51,8 @@ METRICS = {
     "initcwnd": "RTAX_INITCWND", "initrwnd": "RTAX_INITRWND", "ssthresh": "RTAX_SSTHRESH", "cwnd": "RTAX_CWND",
     "reordering": "RTAX_REORDERING", "quickack": "RTAX_QUICKACK",
 }  # fmt: skip
+_MOST = {"mtu": 65535 - 15, "advmss": 65535 - 40, "hoplimit": 255}  # ip_metrics_convert makes more of them less
+_ANY = (1 << 32) - 1
 PREFS = {"medium": 0, "high": 1, "low": 3}  # ICMPV6_ROUTER_PREF_* (RFC 4191)
 ONLINK = 0x4  # RTNH_F_ONLINK
 _CLONED = 0x200  # RTM_F_CLONED: a cached exception, not a route of the table
@@ -74,7 +76,7 @@ FIELDS: dict[str, Field] = {
     "scope": Field(numbered(SCOPES, 0, 255)),
     "nexthops": Field(Type(tuple), unset=()),
     "pref": Field(choice(PREFS), "RTA_PREF", load=loader(PREFS), dump=dumper(PREFS), unset="medium"),
-    **{option: Field(U32, attribute, unset=0) for option, attribute in METRICS.items()},
+    **{option: Field(integer(0, _MOST.get(option, _ANY)), nla, unset=0) for option, nla in METRICS.items()},
 }
 WANTED = (
     "RTA_DST", "RTA_OIF", "RTA_GATEWAY", "RTA_VIA", "RTA_PRIORITY", "RTA_PREFSRC", "RTA_METRICS", "RTA_MULTIPATH",
@@ -118,7 +120,7 @@ def parse(item: Item, netns: str, canonical: Any) -> list[Object]:
     item.named(str(dst))
     table = item.take("table", numbered(TABLES, 1, 0xFFFFFFFF).parse, 254)
     metric = item.take("metric", U32.parse)
-    tos = item.take("tos", U8.parse, 0)
+    tos = item.take("tos", dsfield, 0)
     given = item.take("family", lambda value: {"inet": 4, "inet6": 6}[str(value)])
     raw_hops = item.take("nexthops", lambda value: value)
     fields = item.fields({option: field for option, field in FIELDS.items() if option != "nexthops"})

@@ -202,6 +202,25 @@ def read_beside(link: str, names: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
+_NUMBERS = re.compile(r"-?\d+( -?\d+)*$")
+_BITS = re.compile(r"(mask|bitmap)$")  # shown and written in hexadecimal
+_PER_LINK_NUMBER = re.compile(r"net/ipv[46]/(conf|neigh)/[^/]+/(?!stable_secret$)[^/]+$")
+
+
+def mistake(stated: Object, have: Object | None) -> str:
+    """Why a value cannot be: a word for what is a number now (or always is), or too many or too few numbers."""
+    name, value = stated.key.ident[0], str(next(iter(stated.fields.values())))
+    now = str(next(iter(have.fields.values()))) if have else ""
+    if _BITS.search(name) or not (_NUMBERS.match(now) or (_PER_LINK_NUMBER.match(name) and not have)):
+        return ""
+    shown = f" ({dotted(name)} is {now} now)" if have else ""
+    if re.search("[A-Za-z_]", value):
+        return f"{value!r} is not a number{shown}"
+    if have and value and len(value.split()) != len(now.split()):
+        return f"{value!r} are {len(value.split())} numbers, {len(now.split())} are needed{shown}"
+    return ""
+
+
 def device(key_: Key) -> str:
     """The link that this parameter belongs to; '' for one of the namespace."""
     match = _PER_LINK.match(key_.ident[0])

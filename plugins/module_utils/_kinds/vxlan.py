@@ -10,6 +10,7 @@ Flags and the port are refused on presence, even when equal: a change sends the 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Any
 
 from .._model import FLAG, IP, LIVE, OPTIONAL_LINK, RECREATE, U32, Field, Type, choice, dumper, integer, loader
@@ -104,6 +105,7 @@ _BARE = (
     "remcsumrx",
     "localbypass",
 )
+_BESIDE_GPE = ("udpcsum", "udp6zerocsumtx", "udp6zerocsumrx", "localbypass")
 _FAMILY = {"remote": "IFLA_VXLAN_GROUP6", "local": "IFLA_VXLAN_LOCAL6"}
 
 
@@ -118,14 +120,26 @@ def parse(item: Any) -> dict[str, Any]:
             item.problem("group and remote exclude each other", "group")
         else:
             fields["remote"] = group
-        if not fields.get("dev"):
-            item.problem("a multicast group needs dev, the device that joins it", "group")
-    families = {":" in fields[end] for end in ("remote", "local") if end in fields}
-    if fields.get("vnifilter") and fields.get("external") is False:
-        item.problem("needs external", "vnifilter")
-    if len(families) > 1:
-        item.problem("local and remote must be of one address family", "remote")
     return fields
+
+
+def mistakes(stated: Mapping[str, Any], whole: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the kernel would refuse (vxlan_config_validate): (option, why). `whole` is the link with what it has already."""
+    found = []
+    remote, local = whole.get("remote", ""), whole.get("local", "")
+    if remote and ipaddress.ip_address(remote).is_multicast and not whole.get("dev"):
+        found.append(("group", "a multicast group needs dev, the device that joins it"))
+    if remote and local and _other_family(remote, local):
+        found.append(("remote", "local and remote must be of one address family"))
+    for option in ("vnifilter", "gpe"):
+        if stated.get(option) and not whole.get("external"):
+            found.append((option, "needs external"))
+    if any(end and ipaddress.ip_address(end).is_link_local for end in (remote, local)) and not whole.get("dev"):
+        found.append(("local" if local else "remote", "a link-local address needs dev, the link that it is on"))
+    if whole.get("gpe"):  # VXLAN_F_ALLOWED_GPE
+        beside = [option for option in (*_BARE, "gbp") if option not in _BESIDE_GPE and whole.get(option)]
+        found += [(option, "gpe excludes it") for option in beside if option in stated or "gpe" in stated]
+    return found
 
 
 def load(data: dict[str, Any]) -> dict[str, Any]:

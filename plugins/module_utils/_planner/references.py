@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
-from .._kinds import link, netns, route, sysctl
+from typing import Any
+
+from .._kinds import LINK_KINDS, link, netns, route, sysctl
 from .._model import Key, Object
 from .._snapshot import devices_of
 from .draft import Draft
+from .underlay import underlay
 
 _OVERHEAD = {"vxlan": (50, 70), "ipip": (20, 20)}  # over an IPv4 and over an IPv6 underlay
+
+_ETHERNET = ("bridge", "veth", "vxlan")
 
 
 class References(Draft):
@@ -61,8 +66,17 @@ class References(Draft):
             have = self.have.objects.get(key)
             for option, what in route.mistakes(one.fields, {**(have.fields if have else {}), **one.fields}):
                 self._problem(key, f"option {option}: {what}" if option else what)
+        if key.kind == "neighbor" and self._needs_lladdr(one):
+            self._problem(key, "option lladdr: is required: the interface has link-layer addresses")
+        if key.kind == "sysctl" and (wrong := sysctl.mistake(one, self.have.objects.get(key))):
+            self._problem(key, f"option value: {wrong}")
         if key.kind == "sysctl" and key not in self.have.objects and self._should_show(key):
             self._problem(key, "this kernel has no such parameter")
+
+    def _needs_lladdr(self, one: Object) -> bool:
+        have = self.have.objects.get(one.key)
+        there = one.fields.get("proxy") or one.fields.get("lladdr") or (have and have.fields.get("lladdr"))
+        return not there and self._final(link.key(one.key.netns, one.key.ident[0]), "kind", "") in _ETHERNET
 
     def _should_show(self, key: Key) -> bool:
         """Whether a parameter would be there by now if it existed: its interface and its namespace are."""
@@ -80,16 +94,38 @@ class References(Draft):
                 self._problem(one.key, f"option {option}: there is no interface {name}{where}")
             elif option == "master" and self._final(other, "kind", "") in ("veth", "vxlan", "ipip"):
                 self._problem(one.key, f"option master: {name} is a {self._final(other, 'kind', '')}, not a bridge")
-        overhead = _OVERHEAD.get(one.fields.get("kind", ""))
-        lower = self._final(one.key, "dev", "")
-        if overhead and lower and "mtu" in one.fields and self._there(link.key(one.key.netns, lower)):
-            underlay = self._final(link.key(one.key.netns, lower), "mtu", 0)
-            remote = str(self._final(one.key, "remote", "") or self._final(one.key, "local", ""))
-            most = underlay - overhead[1 if ":" in remote else 0]
-            if underlay and one.fields["mtu"] > most:
-                kind = one.fields["kind"]
-                self._problem(
-                    one.key,
-                    f"option mtu: {one.fields['mtu']} is too large for the underlay: {kind} over {lower} (mtu {underlay}) "
-                    f"leaves {most}",
-                )
+        self._check_options(one)
+        self._check_mtu(one)
+
+    def _check_options(self, one: Object) -> None:
+        """What options need of each other: an option left out is as it is already."""
+        have = self._present(one.key)
+        kind = one.fields.get("kind") or (have.fields["kind"] if have else "")
+        same = have is not None and have.fields["kind"] == kind
+        whole = {**(have.fields if have and same else {}), **one.fields}
+        if any(option.startswith("port.") for option in one.fields) and not whole.get("master"):
+            self._problem(one.key, "option port: needs a master, the bridge that the link is a port of")
+        module: Any = LINK_KINDS.get(kind)
+        for option, what in module.mistakes(one.fields, whole) if hasattr(module, "mistakes") else ():
+            self._problem(one.key, f"option {option}: {what}")
+
+    def _present(self, key: Key) -> Object | None:
+        """A link as it is now, here or where it comes from."""
+        source = self.movers.get(key, key.netns)
+        return self.have.objects.get(link.key(source, key.ident[0]))
+
+    def _check_mtu(self, one: Object) -> None:
+        """A tunnel's packets must fit into the link that they leave by."""
+        kind = self._final(one.key, "kind", "")
+        if kind not in _OVERHEAD or "mtu" not in one.fields:
+            return
+        lower = underlay(self, one)
+        largest = self._final(link.key(one.key.netns, lower), "mtu", 0) if lower else 0
+        remote = str(self._final(one.key, "remote", "") or self._final(one.key, "local", ""))
+        most = largest - _OVERHEAD[kind][1 if ":" in remote else 0]
+        if largest and one.fields["mtu"] > most:
+            self._problem(
+                one.key,
+                f"option mtu: {one.fields['mtu']} is too large for the underlay: {kind} over {lower} (mtu {largest}) "
+                f"leaves {most}",
+            )

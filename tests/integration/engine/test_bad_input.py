@@ -64,7 +64,7 @@ MISTAKES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"rules": [{"priority": 9, "action": "prohibit", "table": 9}]}, ("option table", "looks nothing up")),
     ({"rules": [{"priority": 9, "fwmark": 3, "fwmask": 1}]}, ("option fwmark", "never match")),
     ({"rules": [{"priority": 9, "sport": "90-80"}]}, ("option sport", "above the last")),
-    ({"rules": [{"priority": 9, "tos": 1, "dscp": 1}]}, ("option dscp", "exclude")),
+    ({"rules": [{"priority": 9, "tos": 4, "dscp": 1}]}, ("option dscp", "exclude")),
     ({"rules": [{"priority": 9}, {"priority": 9, "from": "all"}]}, ("rule 9: from all lookup main is stated twice",)),
     ({"sysctls": [{"name": "kernel.hostname", "value": "x"}]}, ("option name", "not a parameter of the network")),
     ({"sysctls": [{"name": "net/../../etc", "value": "x"}]}, ("option name",)),

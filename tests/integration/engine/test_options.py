@@ -198,12 +198,39 @@ def test_the_preference_of_an_ipv6_route() -> None:
         assert not run({"routes": [route]}).changed
 
 
+VIA = {"dst": "10.0.0.0/8", "via": "192.0.2.9"}
 SIX = {"dst": "2001:db8:9::/48", "dev": "v0"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"addresses": [{"dev": "v0", "address": "2001:db8::1/64", "label": "v0:1"}]}, "option label: IPv6 has no label"),
     ({"addresses": [{"dev": "v0", "address": "2001:db8::1/64", "broadcast": "192.0.2.255"}]}, "option broadcast: IPv6 has"),
     ({"addresses": [{"dev": "v0", "address": "2001:db8::1/64", "scope": "host"}]}, "option scope: the scope of an IPv6"),
     ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "label": "other"}]}, "option label: .* does not begin with"),
+    ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "label": "v0:0123456789abc"}]}, "option label: .* longer than 15 bytes"),
+    ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "broadcast": "::1"}]}, "option broadcast: ::1 is not an IPv4"),
+    ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "valid_lft": 0}]}, "option valid_lft: 0 is no time"),
+    ({"sysctls": [{"name": "net.ipv4.ip_forward", "value": "bogus"}]}, "option value: 'bogus' is not a number .net.ipv4.ip_forward is [01] now"),
+    ({"sysctls": [{"name": "net.ipv4.tcp_rmem", "value": "4096"}]}, "option value: '4096' are 1 numbers, 3 are needed"),
+    (
+        {"links": [{"name": "w0", "kind": "veth", "peer": "q0"}], "sysctls": [{"name": "net.ipv4.conf.w0.rp_filter", "value": "on"}]},
+        "option value: 'on' is not a number",
+    ),
+    ({"neighbors": [{"dev": "v0", "dst": "192.0.2.7"}]}, "option lladdr: is required"),
+    ({"links": [{"name": "v0", "mtu": 65536}]}, "option mtu: 65536 is out of range, 68 to 65535"),
+    ({"links": [{"name": "v0", "port": {"hairpin": True}}]}, "option port: needs a master"),
+    ({"links": [{**BRIDGE, "group_address": "01:80:c2:00:00:01"}]}, "option group_address"),
+    ({"links": [{**BRIDGE, "group_fwd_mask": 9}]}, "option group_fwd_mask: 9 holds 1"),
+    ({"links": [{**BRIDGE, "stp_state": True, "forward_delay": 100}]}, "option forward_delay: 100 is out of range with stp_state"),
+    ({"links": [{**BRIDGE, "mcast_query_interval": 99}]}, "option mcast_query_interval: 99 is out of range"),
+    ({"links": [{**VXLAN, "gpe": True}]}, "option gpe: needs external"),
+    ({"links": [{**EXTERNAL, "gpe": True, "gbp": True}]}, "option gbp: gpe excludes it"),
+    ({"links": [{**VXLAN, "vnifilter": True}]}, "option vnifilter: needs external"),
+    ({"links": [{**VXLAN, "local": "fe80::1", "remote": "2001:db8::1"}]}, "option local: a link-local address needs dev"),
+    ({"links": [{**IPIP, "mtu": 65516}]}, "option mtu: 65516 is out of range, 68 to 65515"),
+    ({"routes": [{**VIA, "hoplimit": 256}]}, "option hoplimit: 256 is out of range"),
+    ({"routes": [{**VIA, "mtu": 65530}]}, "option mtu: 65530 is out of range"),
+    ({"routes": [{**VIA, "advmss": 65530}]}, "option advmss: 65530 is out of range"),
+    ({"routes": [{**VIA, "tos": 5}]}, "option tos: 0x5 has bits of ECN"),
+    ({"rules": [{"priority": 9, "tos": 1}]}, "option tos: 0x1 has bits of ECN"),
     ({"addresses": [{"dev": "v0", "address": "192.0.2.2/24", "valid_lft": 5, "preferred_lft": 6}]}, "option preferred_lft"),
     ({"routes": [{"dst": "10.0.0.0/8"}]}, "route 10.0.0.0/8: needs via, dev or nexthops"),
     ({"routes": [{"dst": "10.0.0.0/8", "type": "blackhole", "src": "192.0.2.1"}]}, "option src: a route of type blackhole has none"),
@@ -239,3 +266,73 @@ def test_what_makes_no_sense_is_refused_and_nothing_has_been_changed(description
         run(description)
     assert isinstance(refused.value, Refused), "found out only by trying"
     assert not unlike(before, state())
+
+
+def test_lo_may_have_the_mtu_that_the_kernel_gives_it() -> None:
+    assert not run({"links": [{"name": "lo", "mtu": 65536}]}).changed
+
+
+def test_a_bit_mask_is_no_number() -> None:
+    """Its digits are hexadecimal: `f` is no word there."""
+    found = sh("sysctl", "-n", "net.core.flow_limit_cpu_bitmap", check=False).strip()
+    if not found:
+        pytest.skip("KERNEL: this one has no CONFIG_NET_FLOW_LIMIT")
+    with pytest.raises(Refused, match="there is no such|no such parameter"):
+        run({"sysctls": [{"name": "net.core.flow_limit_cpu_bitmap.none", "value": "f"}]})
+    assert not run({"sysctls": [{"name": "net.core.flow_limit_cpu_bitmap", "value": found}]}).changed
+
+
+UNDER = {"name": "u0", "kind": "veth", "mtu": 1400, "up": True, "peer": {"name": "w0", "mtu": 1400, "up": True}}
+ON_UNDER = {"dev": "u0", "address": "203.0.113.1/24"}
+UNDERLAY: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("the holder of local", {}, {"local": "203.0.113.1", "remote": "198.51.100.9"}),
+    ("the subnet of remote", {}, {"remote": "203.0.113.9"}),
+    ("a route over a gateway", {"routes": [{"dst": "198.51.100.0/24", "via": "203.0.113.9"}]}, {"remote": "198.51.100.9"}),
+    ("the default route", {"routes": [{"dst": "default", "dev": "u0"}]}, {"remote": "198.51.100.9"}),
+    (
+        "local on lo",
+        {"addresses": [ON_UNDER, {"dev": "lo", "address": "192.0.2.1/32"}]},
+        {"local": "192.0.2.1", "remote": "203.0.113.9"},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("built", [False, True], ids=["stated", "there already"])
+@pytest.mark.parametrize("kind, room", [("vxlan", 50), ("ipip", 20)])
+@pytest.mark.parametrize("more, ends", [case[1:] for case in UNDERLAY], ids=[case[0] for case in UNDERLAY])
+def test_the_underlay_of_a_tunnel_is_found_without_dev(
+    more: dict[str, Any], ends: dict[str, Any], kind: str, room: int, built: bool
+) -> None:
+    net = {"links": [UNDER], "addresses": [ON_UNDER], **more}
+    tunnel = {"name": "x0", "kind": kind, **({"id": 42, "dstport": 4789} if kind == "vxlan" else {}), **ends}
+    if built:
+        run(net)
+    rest = {"links": []} if built else net
+    wrong = f"{kind} over u0 .mtu 1400. leaves {1400 - room}"
+    with pytest.raises(Refused, match=wrong):
+        run({**rest, "links": [*rest["links"], {**tunnel, "mtu": 1401 - room}]})
+    right = {**rest, "links": [*rest["links"], {**tunnel, "mtu": 1400 - room}]}
+    if kernel_has(kind):
+        assert run(right).changed
+        with pytest.raises(Refused, match=wrong):
+            run({"links": [{"name": "x0", "mtu": 1401 - room}]})
+
+
+def test_an_option_that_needs_another_finds_it_on_the_link_that_is_there() -> None:
+    run(
+        {
+            "links": [
+                UNDER,
+                {"name": "x0", "kind": "vxlan", "id": 42, "dstport": 4789, "dev": "u0", "group": "239.1.1.1"},
+            ]
+        }
+    )
+    assert run({"links": [{"name": "x0", "kind": "vxlan", "group": "239.1.1.2"}]}).changed
+    assert detail()["linkinfo"]["info_data"]["group"] == "239.1.1.2"
+    with pytest.raises(Refused, match="option remote: local and remote must be of one address family|cannot change"):
+        run({"links": [{"name": "x0", "kind": "vxlan", "local": "2001:db8::1"}]})
+    run({"links": [{**BRIDGE, "name": "br0"}, {"name": "w0", "master": "br0"}]})
+    assert run({"links": [{"name": "w0", "port": {"hairpin": True}}]}).changed
+    run({"links": [{**BRIDGE, "name": "br0", "stp_state": True}]})
+    with pytest.raises(Refused, match="option forward_delay: 100 is out of range with stp_state"):
+        run({"links": [{**BRIDGE, "name": "br0", "forward_delay": 100}]})
