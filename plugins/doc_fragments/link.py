@@ -167,4 +167,9 @@ options:
         description:
           - The most multicast groups of the port; 0 for any number.
         type: int
+      backup_port:
+        description:
+          - Another port of the same bridge, which takes over what would leave by this one while it has no carrier.
+            An empty string takes it away.
+        type: str
 """

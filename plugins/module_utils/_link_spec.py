@@ -31,6 +31,7 @@ PORT: dict[str, Any] = {
     "neigh_vlan_suppress": {"type": "bool"},
     "group_fwd_mask": {"type": "int"},
     "mcast_max_groups": {"type": "int"},
+    "backup_port": {"type": "str"},
 }
 GENERIC: dict[str, Any] = {
     "address": {"type": "str"},

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._model import BIT, FLAG, U16, U32, Field, Type, choice, dumper, integer, loader, mac
+from .._model import BIT, FLAG, OPTIONAL_LINK, U16, U32, Field, Type, choice, dumper, integer, loader, mac
 
 NAME = "bridge"
 WHOLE = False
@@ -105,6 +105,8 @@ FIELDS = {
     **{option: Field(BIT) for option in _BOOLOPTS},
 }
 
+BACKUP = "backup_port"  # another port of the bridge: names it, where the kernel has its number
+
 # What a link has as a port of a bridge (`ip link set ... type bridge_slave ...`).
 PORT = {
     "cost": Field(integer(1, 65535), "IFLA_BRPORT_COST"),
@@ -129,6 +131,7 @@ PORT = {
     "neigh_vlan_suppress": _switch("IFLA_BRPORT_NEIGH_VLAN_SUPPRESS"),
     "group_fwd_mask": Field(_mask_without(0x2), "IFLA_BRPORT_GROUP_FWD_MASK"),
     "mcast_max_groups": Field(U32, "IFLA_BRPORT_MCAST_MAX_GROUPS"),
+    BACKUP: Field(OPTIONAL_LINK, "IFLA_BRPORT_BACKUP_PORT", unset=""),
 }
 
 # What the kernel may have been built without: it answers EOPNOTSUPP, and does not say to which option.

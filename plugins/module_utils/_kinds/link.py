@@ -100,6 +100,8 @@ WANTED = (
 )
 DUMP = nl.Request(nl.RTM_GETLINK, {}, {"IFLA_EXT_MASK": nl.RTEXT_FILTER_SKIP_STATS})
 
+BACKUP = "port.backup_port"  # another port, which must be one by then
+
 _kinds: dict[str, Any] = {}
 _port: dict[str, Field] = {}
 
@@ -225,6 +227,7 @@ def read(message: Mapping[str, Any], netns: str, names: Mapping[int, str]) -> Ob
     if info.get("IFLA_INFO_SLAVE_KIND") == "bridge":
         data = info.get("IFLA_INFO_SLAVE_DATA", {})
         fields.update({option: f.load(data[f.nla]) for option, f in _port.items() if f.nla in data})
+        fields[BACKUP] = names.get(data.get(_port[BACKUP].nla, 0), "")
     return Object(key(netns, message["IFLA_IFNAME"]), fields)
 
 
@@ -341,6 +344,10 @@ def _change(link: Key, fields: Mapping[str, Any], have: Mapping[str, Any], index
     if attrs or flags:
         found.append(nl.Request(nl.RTM_NEWLINK, {"index": number, **flags}, attrs))
     port = {f.nla: f.dump(fields[option]) for option, f in _port.items() if option in fields}
+    if fields.get(BACKUP):
+        port[_port[BACKUP].nla] = index.number(netns, fields[BACKUP])
+    elif BACKUP in fields:
+        port[_port[BACKUP].nla] = 0
     if port:  # after the master is set: it is the master that takes them
         info = {"IFLA_INFO_SLAVE_KIND": "bridge", "IFLA_INFO_SLAVE_DATA": port}
         found.append(nl.Request(nl.RTM_NEWLINK, {"index": number}, {"IFLA_LINKINFO": info}))
@@ -422,6 +429,9 @@ def _set_commands(netns: str, name: str, fields: Mapping[str, Any], kind: str) -
                 "ip", netns, "link set dev", name, *(["master", fields["master"]] if fields["master"] else ["nomaster"])
             )
         )
+    if fields.get(BACKUP) == "":
+        found.append(command("ip", netns, "link set dev", name, "type bridge_slave nobackup_port"))
+        fields = {option: value for option, value in fields.items() if option != BACKUP}
     port = words({o[5:]: v for o, v in fields.items() if o in _port}, {o[5:]: f for o, f in _port.items()})
     if port:
         found.append(command("ip", netns, "link set dev", name, "type bridge_slave", *port))

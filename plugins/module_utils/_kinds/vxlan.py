@@ -157,6 +157,8 @@ def dump(fields: dict[str, Any], attrs: dict[str, Any]) -> dict[str, Any]:
         if option in fields:
             del attrs[FIELDS[option].nla]
             attrs[attribute if six else FIELDS[option].nla] = fields[option] or ("::" if six else "0.0.0.0")
+    if fields.get("external"):  # as iproute2 does; with gpe the kernel wants it
+        attrs.setdefault(FIELDS["learning"].nla, 0)
     if fields.get("ttl") == "inherit":
         del attrs["IFLA_VXLAN_TTL"]
         attrs["IFLA_VXLAN_TTL_INHERIT"] = True

@@ -103,6 +103,7 @@ class Coming(Draft):
         )
         module = LINK_KINDS[fields["kind"]]
         fields = self._bare(key, fields, module.FIELDS if getattr(module, "BARE_PUT_BACK", False) else {})
+        self._backup(position, key, fields, fields["kind"])
         also: tuple[Object, ...] = ()
         later: list[tuple[Key, dict[str, Any]]] = []
         if fields["kind"] == "veth":
@@ -117,6 +118,7 @@ class Coming(Draft):
                 if o not in ("kind", "peer", "move_from") and v != "" and "conf." not in o
             }
             rest = self._bare(other.key, rest, {})
+            self._backup(position, other.key, rest, "veth")
             at_once = {o: v for o, v in rest.items() if o in link.PEER_AT_CREATION}
             afterwards = {
                 o: v
@@ -136,6 +138,12 @@ class Coming(Draft):
         self._add((Phase.LINKS_COME, self._depth(one), position), Op("create", key, fields, {}, also))
         for late, up in later:
             self._stage(position, late, 3, Op("change", late, up, {"kind": fields["kind"]}))
+
+    def _backup(self, position: int, key: Key, fields: dict[str, Any], kind: str) -> None:
+        """A port's backup must be a port itself by then: it is set when all ports are."""
+        if link.BACKUP in fields:
+            backup = {link.BACKUP: fields.pop(link.BACKUP)}
+            self._stage(position, key, 2, Op("change", key, backup, {"kind": kind}))
 
     def _bare(self, key: Key, fields: dict[str, Any], own: Mapping[str, Field]) -> dict[str, Any]:
         """Without what is only put back, of a bridge and of a port: that is for the next look, which tells what differs.
@@ -191,6 +199,7 @@ class Coming(Draft):
         if {"mtu", "master"} & set(changed):
             self._lower_bridge(Object(one.key, {**have.fields, **one.fields}))
         up = {"up": changed.pop("up")} if changed.get("up") else {}
+        self._backup(position, one.key, changed, have.fields["kind"])
         master = {o: changed.pop(o) for o in list(changed) if o == "master" or o.startswith("port.")}
         for stage, fields in ((0, changed), (1, master), (3, up)):
             if fields:

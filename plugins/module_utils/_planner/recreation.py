@@ -125,7 +125,11 @@ class Recreation(Draft):
                     continue  # it follows from the lower device, which is another one
                 if option == "peer" and value not in (None, one.fields.get("peer")):
                     continue
-                if option in ("master", "dev") and value and not self._there(link.key(one.key.netns, value)):
+                if (
+                    option in ("master", "dev", link.BACKUP)
+                    and value
+                    and not self._there(link.key(one.key.netns, value))
+                ):
                     continue
                 if value not in (None, "") and (master or not option.startswith("port.")):
                     one.fields[option] = value

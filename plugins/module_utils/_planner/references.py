@@ -81,10 +81,10 @@ class References(Draft):
     def _should_show(self, key: Key) -> bool:
         """Whether a parameter would be there by now if it existed: its interface and its namespace are."""
         name = sysctl.device(key)
-        return key.netns in self.have.inodes and (not name or link.key(key.netns, name) in self.have.objects)
+        return key.netns in self.have.inodes and (not name or name in self.have.index.get(key.netns, ()))
 
     def _check_link(self, one: Object) -> None:
-        for option in ("master", "dev"):
+        for option in ("master", "dev", link.BACKUP):
             name = one.fields.get(option)
             if not name:
                 continue
@@ -94,6 +94,8 @@ class References(Draft):
                 self._problem(one.key, f"option {option}: there is no interface {name}{where}")
             elif option == "master" and self._final(other, "kind", "") in ("veth", "vxlan", "ipip"):
                 self._problem(one.key, f"option master: {name} is a {self._final(other, 'kind', '')}, not a bridge")
+            elif option == link.BACKUP and self._final(other, "master", "") != self._final(one.key, "master", ""):
+                self._problem(one.key, f"option {option}: {name} is no port of the same bridge")
         self._check_options(one)
         self._check_mtu(one)
 

@@ -39,6 +39,11 @@ LINKS: list[tuple[dict[str, Any], str, Any, Any]] = [
     ({**BRIDGE, "vlan_filtering": True}, "mcast_vlan_snooping", True, False),
     (BRIDGE, "mst_enabled", True, False),
     (VXLAN, "localbypass", False, True),
+    (VXLAN, "proxy", True, None),
+    (VXLAN, "rsc", True, None),
+    (EXTERNAL, "gpe", True, None),
+    (IPIP, "mode", "any", None),
+    (IPIP, "mode", "mplsip", None),
     (EXTERNAL, "vnifilter", True, None),  # is what it is from its creation on
     ({**IPIP, "encap_dport": 5555}, "encap", "fou", "gue"),
     (IPIP, "encap_sport", 5555, 6666),  # these are kept, and shown by netlink, also while nothing is encapsulated
@@ -82,7 +87,9 @@ def tunnels_have_encap() -> bool:
     return subprocess.run(command.split(), capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("link, option, first, then", LINKS, ids=[f"{one[0]['kind']} {one[1]}" for one in LINKS])
+@pytest.mark.parametrize(
+    "link, option, first, then", LINKS, ids=[f"{one[0]['kind']} {one[1]} {one[2]}" for one in LINKS]
+)
 def test_an_option_of_a_link(link: dict[str, Any], option: str, first: Any, then: Any) -> None:
     if not kernel_has(link["kind"]):
         pytest.skip(f"KERNEL: this one has no {link['kind']}; it is run in a guest that has")
@@ -99,9 +106,10 @@ def test_an_option_of_a_link(link: dict[str, Any], option: str, first: Any, then
     skip_if_too_old(option, {"links": [{**link, option: first}]})
     for value in (first, then):
         if value is None:
+            other = not first if isinstance(first, bool) else "ipip"
             with pytest.raises(Refused, match=f"option {option} cannot change from .* in place; say recreate: true"):
-                run({"links": [{**link, option: not first}]})
-            assert run({"links": [{**link, option: not first}]}, Options(recreate=True)).changed
+                run({"links": [{**link, option: other}]})
+            assert run({"links": [{**link, option: other}]}, Options(recreate=True)).objects[0][option] == other
             continue
         made = run({"links": [{**link, option: value}]})
         assert made.changed and any(option.replace("_", "-") in line.replace("_", "-") for line in made.commands)
@@ -131,6 +139,31 @@ def test_an_option_of_a_port(option: str) -> None:
     assert made.objects[0][f"port.{option}"] == PORT[option]
     seen = unlike(before, state())
     assert all("/linkinfo/info_slave_data/" in line for line in seen) and (seen or option in UNSEEN), seen
+
+
+def test_a_port_has_another_one_for_a_backup() -> None:
+    bridge = {"name": "br0", "kind": "bridge"}
+    first = {
+        "name": "x0",
+        "kind": "veth",
+        "peer": "x1",
+        "master": "br0",
+        "port": {"backup_port": "y0", "hairpin": True},
+    }
+    second = {"name": "y0", "kind": "veth", "peer": "y1", "master": "br0"}
+    made = run({"links": [first, bridge, second]})  # whatever comes first
+    assert made.commands[-1] == "ip link set dev x0 type bridge_slave backup_port y0"
+    assert detail()["linkinfo"]["info_slave_data"]["backup_port"] == "y0"
+    assert not run({"links": [first, bridge, second]}).changed
+    gone = run({"links": [{"name": "x0", "port": {"backup_port": ""}}]})
+    assert gone.commands == ["ip link set dev x0 type bridge_slave nobackup_port"]
+    assert "backup_port" not in detail()["linkinfo"]["info_slave_data"]
+    assert run({"links": [{"name": "x0", "port": {"backup_port": "y0"}}]}).changed
+    before = state()
+    for name, words in (("y1", "no port of the same bridge"), ("none0", "there is no interface none0")):
+        with pytest.raises(Refused, match=words):
+            run({"links": [{"name": "x0", "port": {"backup_port": name}}]})
+    assert not unlike(before, state())
 
 
 # not shown by the iproute2 of Debian 12
