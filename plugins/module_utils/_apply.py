@@ -20,6 +20,7 @@ from typing import Any
 
 from . import _netlink as nl
 from ._kinds import KINDS, LINK_KINDS, chain, link, netns
+from ._loading import with_fallbacks
 from ._model import Key, Object, Op, Problem
 from ._netns import Namespaces
 from ._plan import plan
@@ -155,10 +156,11 @@ class Run:
         self.done = 0
         self.applied: list[Op] = []
         self.touched: set[Key] = set()
+        self.expected: tuple[str, ...] = ()  # devices that come with a module which is not loaded yet
 
     def look(self) -> Have:
         """A fresh snapshot of the scope."""
-        return snapshot(self.namespaces, self.scope)
+        return with_fallbacks(snapshot(self.namespaces, self.scope), self.expected)
 
     def look_beside(self, have: Have, parameters: list[Key]) -> None:
         """Some more parameters, in this look and in each from here on."""

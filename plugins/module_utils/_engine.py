@@ -16,8 +16,9 @@ from . import _followers, _guard, _iptables
 from . import _netlink as nl
 from ._apply import ApplyError, Fault, Run, no_fault, probe
 from ._describe import Want, describe
-from ._kinds import LINK_KINDS, link, netns, sysctl
+from ._kinds import LINK_KINDS, ipip, link, netns, sysctl
 from ._ledger import Busy, Ledger, before_of, locked
+from ._loading import askable, with_fallbacks
 from ._model import Key, Object, Problem
 from ._netns import Namespaces
 from ._planner.draft import Plan, Rules
@@ -127,15 +128,21 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
         ledger.warnings += [said for key in stated_gone if (said := _staying(ledger, key, want))]
         problems = [*want.problems, *_missing_tools(want)]
         new_kinds = _new_kinds(want, have)
-        if new_kinds:
-            problems += probe(namespaces, new_kinds)
-            have = transaction.look()  # a module that has just been loaded makes its fallback device everywhere
+        if ipip.NAME in new_kinds:
+            transaction.expected = (ipip.FALLBACK,)
+            have = with_fallbacks(have, transaction.expected)
         ours = released | want.restored
         rules = Rules(options.recreate, options.adopt, lambda key: key in ours or ledger.owns(key))
         have, plan = transaction.prepare(want.objects, want.gone, rules, have)
         problems += plan.problems
         if not options.allow_disconnect:
             problems += _guard.objections(plan.ops, namespaces, have)
+        if new_kinds and not problems:  # last of all: asking loads modules, which stay
+            problems += probe(namespaces, askable(new_kinds) if options.check else new_kinds)
+            if not options.check and transaction.expected:  # they are there now
+                transaction.expected = ()
+                have, plan = transaction.prepare(want.objects, want.gone, rules, transaction.look())
+                problems += plan.problems
         if problems:
             raise Refused(_once(problems))
         if options.check:
