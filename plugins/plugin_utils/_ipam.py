@@ -63,15 +63,14 @@ def _keep(
 ) -> None:
     """What stands stays: a host is moved by a word about that very host only."""
     other = _owner(found, block)
-    if not other:
-        found[member.host] = block
-    elif other in pinned:
+    if other in pinned:
         group[other].check.problem(
             "block",
             f"'{pinned[other]}' meets {block}, which {member.host} holds; state another one, or one for {member.host} as well",
         )
-    else:
+    elif other:
         member.check.problem("block", f"'{block}' is held by {other} as well; state one for one of them")
+    found[member.host] = block
 
 
 def _owner(found: Mapping[str, Network], block: Network) -> str:

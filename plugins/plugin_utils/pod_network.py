@@ -95,7 +95,9 @@ def plan(
     part["problems"] = own_problems(host, everyone)
     # pods without a mistake are told even then: services ask for them
     part["pods"] = network.pods_of(host)
-    part["elsewhere"] = {name: network.pods_of(name) for name in network.told() if name != host}
+    part["elsewhere"] = {
+        name: network.pods_of(name) for name in network.told() if name != host and name in network.blocks
+    }
     if any(one.check.problems for one in everyone.values()):
         return part  # what is wrong on another host may be what this one's part stands on
     return {**part, **network.part()}

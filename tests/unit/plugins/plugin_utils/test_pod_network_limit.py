@@ -106,10 +106,13 @@ def test_the_others_routes_to_a_node_that_has_lost_its_own() -> None:
 @pytest.mark.parametrize("limit", [["a", "b"], ["a"]])
 def test_a_pin_moves_nobody_else(limit: list[str]) -> None:
     standing = {"b": holds("10.244.9.64/26")}
-    nodes = {"a": node(100, pod_network_block="10.244.9.64/26"), "b": node(164)}
-    assert play(nodes, *limit, standing=standing)["a"]["problems"] == [
+    nodes = {"a": node(100, pod_network_block="10.244.9.64/26"), "b": node(164, pod_network_pods=["web"])}
+    parts = play(nodes, *limit, standing=standing)
+    assert parts["a"]["problems"] == [
         "a: pod_network_block: '10.244.9.64/26' meets 10.244.9.64/26, which b holds; state another one, or one for b as well"
     ]
+    pods = [pod["address"] for part in parts.values() for pod in [*part["pods"], *part["elsewhere"].get("b", [])]]
+    assert pods == ["10.244.9.65"]  # so that services say nothing about them
     nodes["b"]["pod_network_block"] = "10.244.9.0/26"  # now it is meant
     parts = play(nodes, *limit, standing=standing)
     assert parts["a"]["problems"] == [] and blocks(parts["a"]) == {"b": "10.244.9.0/26"}
