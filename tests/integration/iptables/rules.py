@@ -122,7 +122,7 @@ WRITTEN: dict[str, list[str]] = {
         '-m comment --comment "" -j Y',
         "-m comment --comment cali:8M2VpRi5sI_xYz-0 -m mark --mark 0/0x10000 --jump Y",
         "-m mark ! --mark 0/0xf0000 --goto Y",
-        "-m multiport --destination-ports 80,8000:8080 -p tcp -j Y",
+        "-p tcp -m multiport --destination-ports 80,8000:8080 -j Y",
         "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m connlimit --connlimit-above 10 --connlimit-mask 0 "
         "-j REJECT --reject-with tcp-reset",
         "-m hashlimit --hashlimit-above 10/sec --hashlimit-burst 20 --hashlimit-mode srcip --hashlimit-name x -j DROP",

@@ -18,9 +18,9 @@ from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Failed
 from ..engine.support import sh
 from ..modules.test_modules import module
 from .rules import WRITTEN
-from .support import back_end, feed, lab, saved
+from .support import back_end, feed, lab, named, saved
 
-__all__ = ["back_end", "lab"]
+__all__ = ["back_end", "lab", "named"]
 pytestmark = pytest.mark.usefixtures("lab")
 
 FOREIGN = """*filter
@@ -121,6 +121,7 @@ def test_chains_of_kube_proxy_come_and_go_beside_those_of_others(back_end: str) 
     assert counted() == start
 
 
+@pytest.mark.usefixtures("named")
 def test_what_iptables_writes_otherwise_is_no_difference(back_end: str) -> None:
     chains = [chain("Y", table=table) for table in WRITTEN] + [
         chain("X", *WRITTEN[table], table=table) for table in WRITTEN
