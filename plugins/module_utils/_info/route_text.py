@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 # include/uapi/linux/rtnetlink.h, RTAX_*: the first one is number 2
@@ -90,15 +91,20 @@ def _time(value: int) -> str:
     return f"{value / 1000:g}s" if value >= 1000 else f"{value}ms"
 
 
+@cache
+def _netmask(length: int) -> str:
+    return str(ipaddress.ip_network(f"0.0.0.0/{length}").netmask)
+
+
 def legacy(found: Mapping[str, Any]) -> str | None:
     """The route as `route -n` prints it (net-tools' lib/inet_gr.c): the main table of IPv4, of several next hops the
     first one, a blackhole with `*` for its device."""
     if found["family"] != "inet" or found["table"] != "main" or found["type"] in ("broadcast", "multicast"):
         return None
-    network = ipaddress.ip_network("0.0.0.0/0" if found["dst"] == "default" else found["dst"])
+    network, _slash, length = ("0.0.0.0/0" if found["dst"] == "default" else found["dst"]).partition("/")
     hop = found["nexthops"][0] if found["nexthops"] else found
     rejects = found["type"] in ("unreachable", "prohibit")
-    flags = ("!" if rejects else "U") + ("G" if hop["via"] else "") + ("H" if network.prefixlen == 32 else "")
+    flags = ("!" if rejects else "U") + ("G" if hop["via"] else "") + ("H" if length == "32" else "")
     gateway = hop["via"] if hop["via"] and ":" not in hop["via"] else "-" if rejects else "0.0.0.0"
-    first = f"{network.network_address!s:15} {gateway:15} {network.netmask!s:15} {flags:5} {found['metric']:<6}"
+    first = f"{network:15} {gateway:15} {_netmask(int(length)):15} {flags:5} {found['metric']:<6}"
     return f"{first} {'-' if rejects else '0'}        0 {hop['dev'] or ('-' if rejects else '*')}"
