@@ -278,9 +278,11 @@ class Coming(Draft):
 
     def _flush_six(self, one: Object) -> None:
         for name in sysctl.without_six(one, self.have.index.get(one.key.netns, ())):
-            hanging = self.have.hanging(one.key.netns, name)
-            six = [key for key in hanging if key.ident[0] == socket.AF_INET6 or ":" in str(key.ident[1])]
-            self._flush([key for key in six if key.kind in ("address", "route", "neighbor")], lasting=False)
+            kinds = ("address", "route", "neighbor")
+            hanging = [key for key in self.have.hanging(one.key.netns, name) if key.kind in kinds]
+            self._flush(
+                [key for key in hanging if key.ident[0] == socket.AF_INET6 or ":" in str(key.ident[1])], lasting=False
+            )
 
     def _put_behind(self, primary: Key) -> None:
         """On the way back, what was a secondary address of the subnet comes again, behind the primary one."""
@@ -291,7 +293,8 @@ class Coming(Draft):
             if later and key.kind == "address" and ipaddress.ip_interface(key.ident[1]).network == network:
                 self.moved.add(key)
                 self._add(
-                    (2, key.netns, REMOVAL_ORDER["address"], key.ident), Op("delete", key, {}, self.want[key].fields)
+                    (Phase.CONFIG_GOES, key.netns, REMOVAL_ORDER["address"], key.ident),
+                    Op("delete", key, {}, self.want[key].fields),
                 )
                 self._stage(order.index(key), key, _CONFIG_ORDER["address"], Op("create", key, self.want[key].fields))
 
