@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import _guard_chains, _guard_routing
@@ -43,9 +43,8 @@ def objections(ops: list[Op], namespaces: Namespaces, have: Have) -> list[Proble
     if way is None:
         return []
     found: dict[str, str] = {}
-    for op, reason in _reasons(
-        [one for planned in ops for one in (planned, *_going_along(planned))], way, namespaces, have
-    ):
+    every = [one for op in ops for one in (op, *_going_along(op))]
+    for op, reason in _reasons(every, way, namespaces, have):
         found.setdefault(str(op.key), reason)
     return [
         Problem(
@@ -74,30 +73,27 @@ def _reasons(ops: list[Op], way: Way, namespaces: Namespaces, have: Have) -> Ite
 
 def _elsewhere(op: Op) -> str:
     if op.key.kind in ("link", "sysctl"):
-        return f"changing {', '.join(op.fields)} would cut the connection"
+        return _cut(op, op.fields)
     if op.action == "delete":
         return f"removing the {op.key.kind} would cut the connection"
     return f"the {op.key.kind} would lead the answers to the controller elsewhere"
 
 
+def _cut(op: Op, options: Iterable[str]) -> str:
+    what = {"delete": "deleting it", "move": "moving it"}.get(op.action) or f"changing {', '.join(options)}"
+    return f"{what} would cut the connection"
+
+
 def _reason(op: Op, way: Way) -> str:
     """Why an op by itself would cut the way; '' if it would not."""
-    if op.key.kind == "link":
-        return _of_link(op, way)
-    if op.key.kind == "netns":
-        inside = op.action == "delete" and any(key.netns == op.key.ident[0] for key in way.links)
-        return "deleting it would cut the connection" if inside else ""
-    if op.key.netns != way.netns:
-        return ""
-    if op.key.kind == "address":
-        return _of_address(op, way)
-    if op.key.kind == "neighbor":
-        return _of_neighbor(op, way)
-    if op.key.kind == "sysctl":
-        ignoring = _ARP_IGNORE.match(op.key.ident[0])
-        if ignoring and not way.session.six and ignoring[1] in (way.device, "all"):
-            return "nobody would find the host" if op.fields.get("value") == _NO_ANSWER else ""
-    return ""
+    how = _REASONS.get(op.key.kind)
+    elsewhere = op.key.kind not in ("link", "netns") and op.key.netns != way.netns
+    return how(op, way) if how and not elsewhere else ""
+
+
+def _of_netns(op: Op, way: Way) -> str:
+    inside = op.action == "delete" and any(key.netns == op.key.ident[0] for key in way.links)
+    return _cut(op, ()) if inside else ""
 
 
 def _of_link(op: Op, way: Way) -> str:
@@ -105,10 +101,8 @@ def _of_link(op: Op, way: Way) -> str:
     peer = op.have.get("peer")
     if not way.links & {own, link.key(*peer) if peer else own}:
         return ""
-    if op.action in ("delete", "move"):
-        return f"{'deleting' if op.action == 'delete' else 'moving'} it would cut the connection"
     cutting = [o for o, value in op.fields.items() if o in _CUTTING and _CUTTING[o] in (value, _ANY)]
-    return f"changing {', '.join(cutting)} would cut the connection" if cutting else ""
+    return _cut(op, cutting) if cutting or op.action in ("delete", "move") else ""
 
 
 def _of_address(op: Op, way: Way) -> str:
@@ -127,3 +121,18 @@ def _of_neighbor(op: Op, way: Way) -> str:
     if op.action == "delete" or proxy or device != way.device or dst not in (way.session.client, way.gateway):
         return ""
     return "the entry would fix where the answers to the controller go"
+
+
+def _of_sysctl(op: Op, way: Way) -> str:
+    found = _ARP_IGNORE.match(op.key.ident[0])
+    silent = found and found[1] in (way.device, "all") and op.fields.get("value") == _NO_ANSWER
+    return "nobody would find the host" if silent and not way.session.six else ""
+
+
+_REASONS: dict[str, Callable[[Op, Way], str]] = {
+    "link": _of_link,
+    "netns": _of_netns,
+    "address": _of_address,
+    "neighbor": _of_neighbor,
+    "sysctl": _of_sysctl,
+}

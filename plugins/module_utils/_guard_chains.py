@@ -24,7 +24,7 @@ from ._model import Key, Object, Op
 _STOPPING = frozenset({"DROP", "REJECT", "QUEUE", "NFQUEUE", "TPROXY"})
 _LEADING_AWAY = frozenset({"DNAT", "REDIRECT", "NETMAP"})
 _TCP = 6
-_LINUX_CHAINS = {True: ("PREROUTING", "INPUT"), False: ("OUTPUT", "POSTROUTING")}
+_ON_THE_WAY = {True: ("PREROUTING", "INPUT"), False: ("OUTPUT", "POSTROUTING")}
 
 Holds = Optional[bool]  # None: nobody knows
 Chains = Mapping[str, Mapping[str, Any]]  # name: fields, of one table
@@ -97,7 +97,7 @@ def _stopped(chains: Chains, table: str, packet: Packet) -> Path:
     fatal = _LEADING_AWAY if table == "nat" else _STOPPING
     for name, fields in chains.items():
         for source, conditions, *_place in fields.get("jumps", ()):
-            if source in _LINUX_CHAINS[packet.incoming] and _holds(conditions, packet) is not False:
+            if source in _ON_THE_WAY[packet.incoming] and _holds(conditions, packet) is not False:
                 path, _accepted = _through(chains, (name,), packet, fatal)
                 if path:
                     return path

@@ -280,6 +280,20 @@ def test_an_address_that_waits_on_a_link_that_is_down_is_seen_when_the_link_goes
         run(_link("other", up=True), Options(adopt=True))
 
 
+@pytest.mark.parametrize(
+    "description, reason",
+    [(_link("other", state="absent"), "deleting it"), (_link("other1", state="absent"), "deleting it"),
+     (_link("other", up=False), "changing up"), (_link("other", netns="red", move_from=""), "moving it")],
+)  # fmt: skip
+def test_the_link_that_has_the_hosts_address_need_not_be_the_one_of_the_way(
+    description: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sh("ip", "addr", "add", "203.0.113.5/32", "dev", "other")
+    monkeypatch.setenv("SSH_CONNECTION", "198.51.100.9 50000 203.0.113.5 22")
+    with pytest.raises(Refused, match=f"{reason} would cut the connection: the controller"):
+        run(description, Options(adopt=True))
+
+
 def test_a_removal_and_its_replacement_are_judged_together() -> None:
     """The way is the same in the end: a route to the controller comes before the default one goes."""
     more = {"dst": "198.51.100.0/24", "via": "192.0.2.254"}
