@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -173,6 +175,34 @@ def test_a_process_with_the_nodes_address_at_a_pod_with_strict_rp_filter(nodes: 
     assert " 0% packet loss" in ping(nodes["a"], "", ADDRESS["b"], f"-c 3 -i 0.1 -I {UNDERLAY['a']}")
     nodes["a"].sh("iptables -t nat -F LINUXNET-POD-POST")
     assert " 100% packet loss" in ping(nodes["a"], "", ADDRESS["b"], f"-c 3 -i 0.1 -I {UNDERLAY['a']}")
+
+
+RECEIVE = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+    end.bind(("", 9))
+    end.settimeout(10)
+    print("ready", flush=True)
+    print(*end.recvfrom(100)[1])
+"""
+
+
+def send(address: str, source: tuple[str, int]) -> None:
+    """One datagram of a process of the node's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.bind(source)
+        end.sendto(b"datagram", (address, 9))
+
+
+def test_udp_is_masqueraded_beyond_the_port_of_vxlan(nodes: Nodes) -> None:
+    build(nodes)
+    inside = ["nsenter", f"--net=/proc/{nodes['b'].pid}/ns/net", f"--mount=/proc/{nodes['b'].pid}/ns/mnt"]
+    command = [*inside, "ip", "netns", "exec", "default.pod-b", sys.executable, "-c", RECEIVE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+        assert receiver.stdout and receiver.stdout.readline() == "ready\n"
+        nodes["a"].call(send, ADDRESS["b"], (UNDERLAY["a"], 1000))
+        address, port = receiver.stdout.readline().split()
+    assert address == TUNNEL["a"] and int(port) > 4789
 
 
 def test_the_host_ends_rp_filter_is_put_back(nodes: Nodes) -> None:
