@@ -183,11 +183,17 @@ options:
           group_fwd_mask:
             description:
               - Which link-local groups (01:80:c2:00:00:0X) are forwarded from the port, as a mask, 0 to 65535.
+                The second one (2) never is.
             type: int
           mcast_max_groups:
             description:
               - The most multicast groups of the port; 0 for any number.
             type: int
+          backup_port:
+            description:
+              - Another port of the same bridge, which takes over what would leave by this one while it has no carrier.
+                An empty string takes it away.
+            type: str
 seealso:
   - module: linuxnet.lab.link_info
   - module: linuxnet.lab.bridge
