@@ -169,3 +169,9 @@ def kernel_has(kind: str) -> bool:
     data = {"vxlan": ["id", "1", "dstport", "4789"], "ipip": ["remote", "192.0.2.1"]}.get(kind, [])
     command = ["unshare", "-n", "ip", "link", "add", "probe", "type", kind, *data]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def bridges_have_vlans() -> bool:
+    """Whether this kernel has CONFIG_BRIDGE_VLAN_FILTERING."""
+    command = "unshare -n ip link add probe type bridge vlan_filtering 1"
+    return subprocess.run(command.split(), capture_output=True, check=False).returncode == 0

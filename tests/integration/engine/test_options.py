@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.linuxnet.lab.plugins.module_utils._engine import Failed, Options, Refused, run
 
-from .support import kernel_has, sh, state, unlike
+from .support import bridges_have_vlans, kernel_has, sh, state, unlike
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -73,12 +73,6 @@ def skip_if_too_old(option: str, description: dict[str, Any]) -> None:
 
 
 VLAN = {"vlan_stats_per_port", "mcast_vlan_snooping", "mst_enabled"}
-
-
-def bridges_have_vlans() -> bool:
-    """Whether this kernel has CONFIG_BRIDGE_VLAN_FILTERING."""
-    command = "unshare -n ip link add probe type bridge vlan_filtering 1"
-    return subprocess.run(command.split(), capture_output=True, check=False).returncode == 0
 
 
 def tunnels_have_encap() -> bool:
