@@ -22,7 +22,7 @@ from ._snapshot import Have
 
 def of_leaders(want: Want, pruned: Iterable[Key], have: Have) -> list[Key]:
     """The followers of all leaders that are going to be written, or may be."""
-    leaders = [key for key in pruned if key.kind == sysctl.NAME and key not in want.objects]
+    leaders = [key for key in pruned if key.kind == sysctl.NAME and key in have.objects and key not in want.objects]
     leaders += [key for key in want.objects if _differs(key, want, have)]
     return [follower for key in leaders for follower in _values(key, "", have)]
 
