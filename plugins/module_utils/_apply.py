@@ -423,11 +423,14 @@ class Run:
 
 
 def _torn(op: Op) -> list[Key]:
-    """The links from which an op takes more than it says: one that goes, or leaves its namespace or its bridge."""
+    """The links from which an op takes more than it says: one that goes, leaves its namespace or its bridge, or comes
+    to a value from which there is no way back in place."""
     if op.action == "move":
         return [link.key(op.fields["move_from"], op.key.ident[0])]
     leaves = "master" in op.fields and op.have.get("master")
-    return [op.key] if op.action == "delete" or leaves else []
+    table = link.table(op.have.get("kind", ""))
+    one_way = any(table[o].fixed(value, op.have.get(o, table[o].unset)) for o, value in op.fields.items() if o in table)
+    return [op.key] if op.action == "delete" or leaves or one_way else []
 
 
 def _said(op: Op, error: nl.NetlinkError) -> str:

@@ -185,6 +185,23 @@ CHANGED = [
 ]
 for own in ("ndisc_notify", "regen_min_advance", "router_solicitation_interval") if IPV6 else ():
     CHANGED.append(f"/proc/sys/net/ipv6/conf/{{}}/{own}")
+VXLAN: dict[str, Any] = {"name": "vx0", "kind": "vxlan", "id": 42, "dstport": 4789}
+
+
+def test_a_change_that_only_a_new_link_can_take_back() -> None:
+    """A device can be put under a VXLAN in place, but not taken away: the way back makes it anew."""
+    run({"links": [VXLAN]})
+    for path in CHANGED:
+        assert _write(path.format("vx0"), "9")
+    before = state()
+    with pytest.raises(Failed, match="on purpose") as failed:
+        run(
+            {"links": [{**VXLAN, "dev": "br0"}, {"name": "p0", "state": "absent"}], "routes": [LAST]}, fault=the_last_op
+        )
+    assert failed.value.rolled_back, failed.value.left
+    assert not unlike(before, state())
+
+
 LOST = {
     "p0": "qdisc pfifo 7: dev p0 root cannot be put back",
     "p1": "qdisc pfifo 7: dev p1 root cannot be put back",
