@@ -57,7 +57,8 @@ def locked(timeout: float) -> Iterator[None]:
 
 def _held(until: float) -> TextIO | None:
     """The lock's file, held; None as long as another run has it, or has taken it along meanwhile."""
-    os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+    with suppress(FileExistsError):  # makedirs(exist_ok=True) fails where another run removes it meanwhile
+        os.makedirs(FOLDER, mode=0o755)
     with ExitStack() as stack, suppress(FileNotFoundError):
         file = stack.enter_context(open(_LOCK, "a+", encoding="utf-8"))
         try:

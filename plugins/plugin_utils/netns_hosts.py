@@ -17,7 +17,8 @@ OWN = {"ansible_become", "ansible_become_method", "ansible_become_user", "ansibl
 def listed(result: Mapping[str, Any], unnamed: bool) -> list[list[str]]:
     """[what to call it, what to enter it by] of each namespace but the host's own in what netns_info says.
 
-    The host's own may have a name (`ip netns attach`, docker's `default`), but it is the host already. Those without a name, if they are wanted, are called by their pod, their container, or a process.
+    The host's own may have a name (`ip netns attach`, docker's `default`), but it is the host already. Those without
+    a name, if they are wanted, are called by their pod, their container, or a process.
     """
     found = []
     for record in result["namespaces"]:

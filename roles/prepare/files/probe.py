@@ -5,7 +5,8 @@
 """What does this host have that the lab needs? Prints one line of JSON. Runs on the host, with nothing but Python.
 
 Arguments: a JSON object {minimum: version of pyroute2, kinds: [kinds of links], load: whether modules may be loaded to
-find out about them, do: probe | record | remove, source: how pyroute2 came here}. It is sent as text to `python -c`, so it asks for no module and no file to be there before.
+find out about them, do: probe | record | remove, source: how pyroute2 came here}. It is sent as text to
+`python -c`, so it asks for no module and no file to be there before.
 """
 
 import fcntl
