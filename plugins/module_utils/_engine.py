@@ -111,6 +111,7 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
     held = [key for key in ledger.keys(options.name) if key not in want.objects]
     pruned = held if options.prune else [key for key in held if key in want.gone]
     scope = Scope([*want.objects, *want.gone, *pruned])
+    scope.add(_sources(want))
     scope.add(key for key in ledger.all() if key.kind == "chain" and (key.netns, key.ident[0]) in scope.chains)
     scope.whole = _going_whole(ledger, options.name, pruned, want) & set(namespaces.known().values())
     if scope.whole:
@@ -151,6 +152,12 @@ def _run(description: Mapping[str, Any], options: Options, namespaces: Namespace
         return _change(transaction, plan, have, want, ledger)
     finally:
         transaction.close()
+
+
+def _sources(want: Want) -> list[Key]:
+    """The links that come from another namespace, where they still are."""
+    movers = [(key, one.fields["move_from"]) for key, one in want.objects.items() if "move_from" in one.fields]
+    return [link.key(source, str(key.ident[0])) for key, source in movers]
 
 
 def _note(ledger: Ledger, options: Options, plan: Plan, have: Have, want: Want) -> None:

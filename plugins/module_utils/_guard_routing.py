@@ -110,8 +110,6 @@ def _asked(one: Object, sport: int, dport: int, tos: bool) -> dict[str, Any] | N
     Their mark is 0, as far as anybody knows, and they belong to no device.
     """
     fields = {"priority": one.key.ident[1], **one.fields}
-    for end in [end for end in ("from", "to") if fields.get(end)]:  # `ip rule` takes 10.0.0.1/24 as well
-        fields[end] = str(ipaddress.ip_network(fields[end], strict=False))
     answers: dict[str, Callable[[Any], bool]] = {
         "ipproto": lambda number: number == _TCP,
         "sport": lambda ports: ports[0] <= sport <= ports[1],

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Union
 
 from .. import _netlink as nl
 from .._names import TABLES
-from .filters import network, word_of
+from .filters import Network, network, word_of
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Record = dict[str, Any]
@@ -98,14 +98,19 @@ def _fits(entry: Record, packet: Packet) -> bool:
     return any("dead" not in hop["flags"] for hop in (entry["nexthops"] or [entry]))
 
 
+def _prefix(text: str) -> Network:
+    """Whom a rule is for: `ip rule` takes 10.0.0.1/24 as well."""
+    return ipaddress.ip_network(text, strict=False)
+
+
 def _applies(rule: Mapping[str, Any], packet: Packet) -> bool:
     """fib_rule_match(), for a packet without a protocol, ports and TOS."""
     unset = "::" if packet.dst.version == 6 else "0.0.0.0"
     uid = None if packet.iif else os.geteuid()
     low, high = rule.get("uidrange", (0, 0xFFFFFFFF))
     same = (
-        packet.dst in network(rule.get("to") or f"{unset}/0")
-        and (packet.source or ipaddress.ip_address(unset)) in network(rule.get("from") or f"{unset}/0")
+        packet.dst in _prefix(rule.get("to") or f"{unset}/0")
+        and (packet.source or ipaddress.ip_address(unset)) in _prefix(rule.get("from") or f"{unset}/0")
         and rule.get("iif", packet.iif or "lo") == (packet.iif or "lo")
         and not (packet.mark ^ rule.get("fwmark", 0)) & rule.get("fwmask", 0)
         and ("uidrange" not in rule or (uid is not None and low <= uid <= high))

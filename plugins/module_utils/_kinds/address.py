@@ -165,11 +165,19 @@ def requests(op: Op, index: Any) -> list[nl.Request]:
     attrs["IFA_RT_PRIORITY"] = fields.get("metric") or None
     bits = sum(bit for option, bit in FLAGS.items() if fields.get(option))
     attrs["IFA_FLAGS"] = bits or None
-    lifetimes = fields.get("preferred_lft", fields.get("valid_lft", FOREVER)), fields.get("valid_lft", FOREVER)
+    lifetimes = _lifetimes(op)
     if lifetimes != (FOREVER, FOREVER) or op.action == "change":
         attrs["IFA_CACHEINFO"] = lifetimes
     flags = nl.NLM_F_CREATE | (nl.NLM_F_REPLACE if op.action == "change" else nl.NLM_F_EXCL)
     return [nl.Request(nl.RTM_NEWADDR, header, attrs, flags)]
+
+
+def _lifetimes(op: Op) -> tuple[int, int]:
+    """(preferred, valid): an address is not preferred for longer than it is valid, also where only that is stated."""
+    fields = {**op.have, **op.fields}
+    valid = fields.get("valid_lft", FOREVER)
+    preferred = fields.get("preferred_lft", valid)
+    return preferred if "preferred_lft" in op.fields else min(preferred, valid), valid
 
 
 def scope6(address: Any) -> int:
@@ -202,6 +210,7 @@ def commands(op: Op) -> list[str]:
     anew = {option for option, field in FIELDS.items() if field.change == LIVE} | set(FLAGS)
     kept = {option: value for option, value in op.have.items() if option in anew and value != FIELDS[option].unset}
     fields = {**kept, **op.fields}
+    fields["preferred_lft"], fields["valid_lft"] = _lifetimes(op)  # iproute2 takes what is left out for forever
     fields = {o: v for o, v in fields.items() if not (o == "proto" and v in (0, MARK_PROTO))}
     fields = {o: v for o, v in fields.items() if not (o in ("valid_lft", "preferred_lft") and v == FOREVER)}
     bare = [option for option in FLAGS if fields.get(option)]

@@ -121,8 +121,8 @@ class Recreation(Draft):
         master = master if master and self._there(link.key(one.key.netns, master)) else ""
         for option, value in have.fields.items():
             if option in table and option not in one.fields and (same_kind or option in link.GENERIC):
-                if option == "mtu" and one.fields.get("dev", have.fields.get("dev")) != have.fields.get("dev"):
-                    continue  # it follows from the lower device, which is another one
+                if option == "mtu" and self._another_underlay(one, have):
+                    continue  # it follows from the lower device
                 if option == "peer" and value not in (None, one.fields.get("peer")):
                     continue
                 if (
@@ -136,6 +136,12 @@ class Recreation(Draft):
                     self.kept.setdefault(one.key, set()).add(option)
         one.fields["group"] = MARK_GROUP
         one.fields.update(parameters(have))
+
+    def _another_underlay(self, one: Object, have: Object) -> bool:
+        """Whether the lower device of a link is another one, or gets another MTU."""
+        before, dev = have.fields.get("dev"), one.fields.get("dev", have.fields.get("dev"))
+        lower = self.have.objects.get(link.key(one.key.netns, str(dev)))
+        return dev != before or bool(lower and self._final(lower.key, "mtu", 0) != lower.fields["mtu"])
 
     def _put_back(self) -> None:
         """What hung on a link that is created anew, and nobody stated, is put back as it was."""

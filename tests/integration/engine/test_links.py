@@ -294,6 +294,21 @@ def test_a_link_made_anew_does_not_keep_a_lower_device_that_moves_away() -> None
     assert data("vx0")["id"] == 43 and "link" not in data("vx0") and link("v1", "-n", "red")
 
 
+def test_a_link_made_anew_has_the_mtu_that_the_lower_device_leaves_it() -> None:
+    pair = {"name": "v1", "kind": "veth", "peer": {"name": "p1"}}
+    run({"links": [pair, {**VXLAN, "dev": "v1"}]})
+    assert link("vx0")["mtu"] == 1450
+    run({"links": [{**pair, "mtu": 1280, "numtxqueues": 4}, {**VXLAN, "id": 43}]}, Options(recreate=True))
+    assert link("vx0")["mtu"] == 1230 and data("vx0")["id"] == 43
+
+
+def test_a_link_comes_from_a_namespace_that_is_not_named_otherwise() -> None:
+    sh("ip", "netns", "add", "red")
+    sh("ip", "link", "add", "v1", "netns", "red", "type", "veth", "peer", "name", "p1")
+    run({"links": [{"name": "p1", "move_from": ""}, {"name": "v1", "move_from": "red", "up": True}]})
+    assert "UP" in link("v1")["flags"]
+
+
 def test_an_mtu_is_measured_by_the_lower_device_that_stays() -> None:
     pair = {"name": "v1", "kind": "veth", "mtu": 1280, "peer": {"name": "p1"}}
     run({"links": [pair, {**VXLAN, "dev": "v1"}]})

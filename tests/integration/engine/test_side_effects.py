@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -118,3 +119,14 @@ def test_a_failure_takes_back_what_an_entry_did_not_have() -> None:
 def _chains_fail(_number: int, op: Op) -> None:
     if op.key.kind == "chain":
         raise RuntimeError("on purpose")
+
+
+def test_an_address_is_not_preferred_for_longer_than_it_is_valid() -> None:
+    stated = {"dev": "v0", "address": "192.0.2.2/24"}
+    run({"addresses": [stated]})
+    shown = run({"addresses": [{**stated, "valid_lft": 60}]}).commands
+    assert shown == ["ip addr replace 192.0.2.2/24 dev v0 valid_lft 60 preferred_lft 60"]
+    sh(*shown[0].split())
+    every = json.loads(sh("ip", "-j", "addr", "show", "dev", "v0"))[0]["addr_info"]
+    (found,) = [one for one in every if one["local"] == "192.0.2.2"]
+    assert found["preferred_life_time"] == found["valid_life_time"] <= 60

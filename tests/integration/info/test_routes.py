@@ -71,7 +71,7 @@ def routes(draw: st.DrawFn) -> str:
 
 RULES = st.lists(
     st.sampled_from([
-        "ip rule add from 10.0.0.0/8 lookup 100", "ip rule add to 10.1.2.0/24 lookup 100", "ip rule add lookup 1000",
+        "ip rule add from 10.0.0.0/8 lookup 100", "ip rule add to 10.1.2.9/24 lookup 100", "ip rule add lookup 1000",
         "ip rule add fwmark 7 lookup 100", "ip rule add not fwmark 1/1 lookup 1000", "ip rule add iif lo lookup 1000",
         "ip rule add to 10.1.0.0/16 prohibit", "ip rule add iif v0 lookup 100", "ip rule add oif v0 lookup 100",
         "ip rule add lookup main suppress_prefixlength 16", "ip rule add uidrange 5-9 lookup 100", "ip rule add goto 32767 to 10.1.2.3",
