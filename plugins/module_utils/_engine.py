@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from . import _followers, _guard, _iptables
 from . import _netlink as nl
-from ._apply import ApplyError, Fault, Run, no_fault, probe
+from ._apply import ApplyError, Fault, Run, no_fault
 from ._describe import Want, describe
 from ._kinds import LINK_KINDS, ipip, link, netns, sysctl
 from ._ledger import Busy, Ledger, before_of, locked
-from ._loading import askable, with_fallbacks
+from ._loading import askable, probe, with_fallbacks
 from ._model import Key, Object, Problem
 from ._netns import Namespaces
 from ._planner.draft import Plan, Rules

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What asking the kernel for a kind of link would load: check mode must load nothing.
+"""Asking the kernel for a kind of link, and what that loads: check mode must load nothing.
 
 A module stays when the question is over, and ipip's makes tunl0 in every namespace. The kernel loads on the mere
 mention of a kind that it does not know (rtnl_newlink, request_module), so the files are asked instead.
@@ -10,11 +10,14 @@ mention of a kind that it does not know (rtnl_newlink, request_module), so the f
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 
+from . import _netlink as nl
 from ._kinds import ipip, link
-from ._model import Object
+from ._model import Object, Problem
+from ._netns import Namespaces
 from ._snapshot import Have
 
 
@@ -43,3 +46,25 @@ def _read(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def probe(namespaces: Namespaces, kinds: Iterable[str]) -> list[Problem]:
+    """Ask the kernel for each kind of link, in a namespace that nobody else sees: it says what it cannot do."""
+    found = []
+    options = {"CONFIG_NET_IPIP": "ipip", "CONFIG_VXLAN": "vxlan", "CONFIG_BRIDGE": "bridge", "CONFIG_VETH": "veth"}
+    names = {kind: option for option, kind in options.items()}
+    with namespaces.scratch(), nl.Channel() as channel:
+        for kind in sorted(set(kinds)):
+            data = {"IFLA_VXLAN_ID": 1, "IFLA_VXLAN_PORT": 4789} if kind == "vxlan" else None
+            info = {"IFLA_INFO_KIND": kind, "IFLA_INFO_DATA": data}
+            attrs = {"IFLA_IFNAME": "probe", "IFLA_LINKINFO": info}
+            errors = channel.change([nl.Request(nl.RTM_NEWLINK, {}, attrs, nl.NLM_F_CREATE | nl.NLM_F_EXCL)])
+            if errors and errors[0].code == errno.EOPNOTSUPP:
+                option = names.get(kind, "")
+                found.append(
+                    Problem(f"link kind {kind}", f"this kernel ({os.uname().release}) has no {kind} ({option})")
+                )
+            elif not errors:
+                # its module is loaded now: a second try must not meet the name of the first
+                channel.change([nl.Request(nl.RTM_DELLINK, {}, {"IFLA_IFNAME": "probe"})])
+    return found
