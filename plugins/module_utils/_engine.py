@@ -19,7 +19,7 @@ from ._describe import Want, describe
 from ._kinds import LINK_KINDS, ipip, link, netns, sysctl
 from ._ledger import Busy, Ledger, before_of, locked
 from ._loading import askable, probe, with_fallbacks
-from ._model import Key, Object, Problem
+from ._model import MARK_GROUP, Key, Object, Problem
 from ._netns import Namespaces
 from ._planner.draft import Plan, Rules
 from ._record import record, stated
@@ -217,7 +217,7 @@ def _let_go(ledger: Ledger, name: str, keys: Iterable[Key], want: Want, have: Ha
         if not last or before == {}:
             want.gone.pop(key, None)
         elif before is None:
-            if key in have.objects:
+            if key in have.objects and _marked(have.objects[key]):
                 want.gone[key] = None
                 made.add(key)
         elif key in have.objects:
@@ -282,6 +282,11 @@ def _goes_along(key: Key, want: Want, have: Have) -> bool:
         along |= {device.key, link.key(key.netns, str(device.fields.get("dev")))}
         along |= {link.key(*device.fields["peer"])} if device.fields.get("peer") else set()
     return not along.isdisjoint(want.gone)
+
+
+def _marked(have: Object) -> bool:
+    """A link without the mark came with its namespace, as lo does, or from somebody else."""
+    return have.key.kind != "link" or have.fields.get("group") == MARK_GROUP
 
 
 def _missing_tools(want: Want) -> list[Problem]:

@@ -14,6 +14,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# What goes through the encoding and decoding of messages, kind by kind; the rest of the engine does not know pyroute2.
+TESTS = [
+    "test_links.py",
+    "test_options.py",
+    "test_rules.py",
+    "test_traps.py",
+    "test_side_effects.py",
+    "test_properties.py",
+]
 VERSIONS = ["0.7.2", "0.7.12", "0.8.1", "0.9.1", "0.9.5"]  # and the newest, which the venv has
 
 
@@ -38,10 +47,11 @@ def test_a_version_that_is_too_old_says_so() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_engine_with_pyroute2(version: str) -> None:
     folder = installed(version)
+    tests = [f"tests/integration/engine/{name}" for name in TESTS]
     done = subprocess.run(
-        [sys.executable, "-B", "-m", "pytest", "-q", "--tb=short", "--color=no", "tests/integration/engine"],
+        [sys.executable, "-B", "-m", "pytest", "-q", "--tb=short", "--color=no", *tests],
         cwd=ROOT, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(folder), "LAB_EXAMPLES": "6", "LAB_PYROUTE2": version},
+        env={**os.environ, "PYTHONPATH": str(folder), "LAB_EXAMPLES": "3", "LAB_PYROUTE2": version},
     )  # fmt: skip
     print(done.stdout[-6000:], done.stderr[-2000:])
     assert done.returncode == 0

@@ -161,3 +161,12 @@ def test_a_namespace_that_somebody_made_anew_is_not_removed_without_adopt() -> N
     sh("ip", "netns", "add", "red")
     with pytest.raises(Refused, match="was not made by linuxnet.lab"):
         run({"namespaces": [{"name": "red", **ABSENT}]})
+
+
+def test_lo_of_a_namespace_that_was_made_is_not_made() -> None:
+    """The description had it set up; it goes with the namespace, and not before."""
+    before = state()
+    run({"namespaces": ["red"], "links": [{"name": "lo", "netns": "red", "up": True}]}, LAB)
+    run({"namespaces": ["red"]}, LAB)
+    run({}, LAB)
+    assert not unlike(before, state())

@@ -84,6 +84,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "route": ADDRESSED,
     "route_info": POD,
     "rule": ("ip netns add red",),
+    "snapshot_info": ("ip netns add red",),
     "sysctl_info": POD,
     "veth": (*HOST, "ip netns add red", *NODE1),
     "vxlan": (*VETH1, "ip -n node1 addr add 192.168.1.2/24 dev veth1"),
