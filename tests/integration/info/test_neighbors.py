@@ -91,15 +91,17 @@ def test_each_filter_leaves_what_it_says(commands: list[str], data: st.DataObjec
         make(*VETH, "ip neigh add 10.0.0.9 dev v0 lladdr 02:00:00:00:00:09")
         typed(one.replace("nud reachable", "nud stale").replace("nud delay", "nud stale").replace("nud probe", "nud stale")
               for one in commands)  # fmt: skip
-        every = agree()
-        one = data.draw(st.sampled_from(every))
-        for name in ("dev", "dst", "family", "proxy"):
-            kept = look(neighbor, **{name: one[name]}, nud=[*neighbor.STATES.values(), "none"])
-            assert kept == [other for other in every if other[name] == one[name]], name
-        assert look(neighbor, nud=[one["nud"]]) == [other for other in every if other["nud"] == one["nud"]]
-        assert look(neighbor) == [
-            o for o in every if o["proxy"] or o["extern_learn"] or o["nud"] not in ("noarp", "none")
-        ]
+        one = data.draw(st.sampled_from(agree()))
+        states, names = [*neighbor.STATES.values(), "none"], ("dev", "dst", "family", "proxy")
+        every, kept, of_state, shown = at_rest(
+            lambda: look(neighbor, nud=states),
+            lambda: {name: look(neighbor, **{name: one[name]}, nud=states) for name in names},
+            lambda: look(neighbor, nud=[one["nud"]]),
+            lambda: look(neighbor),
+        )
+        assert kept == {name: [other for other in every if other[name] == one[name]] for name in names}
+        assert of_state == [other for other in every if other["nud"] == one["nud"]]
+        assert shown == [o for o in every if o["proxy"] or o["extern_learn"] or o["nud"] not in ("noarp", "none")]
 
 
 # ---- what the documents show --------------------------------------------------------------------------------------
