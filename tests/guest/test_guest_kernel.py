@@ -19,8 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 
 # What depends on the kernel; the guard and the netlink traps do not, and have been run on the machine's.
-KERNEL = ["test_properties.py", "test_links.py", "test_options.py", "test_bad_input.py"]
-KERNEL += [
+KERNEL = [
+    "test_properties.py",
+    "test_links.py",
     "test_put_back.py::test_vlans_of_a_port_are_not_torn",
     "test_put_back.py::test_every_parameter_of_a_link_that_is_made_anew_is_put_back",
 ]
@@ -30,15 +31,20 @@ MODULES = [
     "test_netns_option.py::test_what_changes_something[ipip_tunnel]",
 ]
 INFO = ["test_links.py", "test_documents.py", "test_netns.py"]
+# What the machine's kernel may have skipped.
+OPTIONS = ["test_options.py", "test_bad_input.py"]
 RUNS = [
     [f"tests/integration/engine/{name}" for name in KERNEL],
+    [*(f"tests/integration/engine/{name}" for name in OPTIONS), "-k", "ipip or vlan or tunl0 or underlay"],
     [f"tests/integration/modules/{name}" for name in MODULES],
     [f"tests/integration/info/{name}" for name in INFO],
     ["tests/integration/iptables/test_rules_text.py", "-k", "ipvs"],
 ]
 
 
-@pytest.mark.parametrize(("tests", "least"), zip(RUNS, (11, 11, 11, 2)), ids=["engine", "modules", "info", "iptables"])
+@pytest.mark.parametrize(
+    ("tests", "least"), zip(RUNS, (11, 20, 11, 11, 2)), ids=["engine", "options", "modules", "info", "iptables"]
+)
 def test_in_a_guest_kernel(tests: list[str], least: int) -> None:
     done = subprocess.run(
         [
@@ -48,6 +54,7 @@ def test_in_a_guest_kernel(tests: list[str], least: int) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=2400,
         env={
             **os.environ, "LAB_EXAMPLES": os.environ.get("LAB_GUEST_EXAMPLES", "2"), "LAB_FAULT_EXAMPLES": "1", "CI": "true",
+            "LAB_QUICK": "1",
         },
     )  # fmt: skip
     print(done.stdout[-6000:], done.stderr[-2000:])
