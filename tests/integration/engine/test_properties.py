@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from .networks import CROSSING, Description, changed_routes, descriptions
 from .support import own_network, sh, state, unlike
 
-EXAMPLES = int(os.environ.get("LAB_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("LAB_EXAMPLES", "15"))
 profile = settings(
     max_examples=EXAMPLES,
     deadline=None,
