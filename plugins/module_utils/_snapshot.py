@@ -18,6 +18,7 @@ from ._netns import Namespaces
 from ._peers import Peers
 
 DUMPED = frozenset({"link", "address", "route", "neighbor", "fdb"})
+WHOLLY = DUMPED | {"rule"}  # kinds of which a look finds all; of the others it finds those that it asks for
 
 
 SAME = -1  # instead of the nsid of a namespace that is the veth's own
@@ -194,7 +195,7 @@ def _read_netns(namespaces: Namespaces, where: str, scope: Scope, have: Have, ve
                     _read_links(channel, where, have, veths)
                 _read_tables(channel, where, have.names.get(where, {}), scope, have)
                 _look_closer(channel, where, scope, have)
-            have.looked[where] = set(scope.kinds)
+            have.looked[where] = scope.kinds & WHOLLY
             _read_parameters(where, scope.sysctls.get(where, ()), have)
             _read_chains(where, scope, have)
     except FileNotFoundError:  # the namespace went away meanwhile

@@ -146,12 +146,12 @@ def state(with_ifindex: bool = False) -> dict[str, Any]:
 def _more(name: str, where: list[str]) -> dict[str, Any]:
     """What hangs on links beside that, and all their parameters."""
     return {
-            "qdiscs": _plain([q for q in _json("tc", "-j", *where, "qdisc") if q["handle"] != "0:"]),
-            "groups": _plain(
-                [e for one in _json("bridge", "-j", *where, "mdb") for e in one["mdb"] if e["state"] == "permanent"]
-            ),
-            "other": _plain(sh(*(["ip", "netns", "exec", name] if name else []), "sh", "-c", _OTHER).splitlines()),
-    }  # fmt: skip
+        "qdiscs": _plain([q for q in _json("tc", "-j", *where, "qdisc") if q["handle"] != "0:"]),
+        "groups": _plain(
+            [e for one in _json("bridge", "-j", *where, "mdb") for e in one["mdb"] if e["state"] == "permanent"]
+        ),
+        "other": _plain(sh(*(["ip", "netns", "exec", name] if name else []), "sh", "-c", _OTHER).splitlines()),
+    }
 
 
 def unlike(before: Any, after: Any, path: str = "") -> list[str]:

@@ -170,3 +170,16 @@ def test_lo_of_a_namespace_that_was_made_is_not_made() -> None:
     run({"namespaces": ["red"]}, LAB)
     run({}, LAB)
     assert not unlike(before, state())
+
+
+def test_what_a_whole_teardown_does_not_look_for_is_not_gone() -> None:
+    """Another description's chain and parameter: the namespaces of this one go whole."""
+    before = state()
+    other = Options(name="other", prune=True)
+    chain = {"table": "filter", "name": "LAB-X", "rules": ["-i br0 -j ACCEPT"], "jumps": [{"from": "FORWARD"}]}
+    forward = {"sysctls": [{"name": "net.ipv4.ip_forward", "value": 1}]}
+    run({**forward, "chains": [chain]}, other)
+    run({**forward, "namespaces": ["red"]}, LAB)
+    run({}, LAB)
+    run({}, other)
+    assert not unlike(before, state()) and "LAB-X" not in sh("iptables-save")
