@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,15 +62,9 @@ def changes(output: str) -> dict[str, int]:
 
 @pytest.fixture
 def bed() -> Iterator[Lab]:
-    folder = Path(tempfile.mkdtemp(prefix="tb", dir="/var/tmp"))
-    shutil.rmtree(folder)
-    bed = Lab(folder)
-    try:
+    with Lab.somewhere() as bed:
         bed.make()
         yield bed
-    finally:
-        bed.run("down")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_lab_from_beginning_to_end(bed: Lab) -> None:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +16,6 @@ import pytest
 from .test_testbed import Testbed, machine
 
 PROGRAM = Path(__file__).parents[1] / "tools/lab"
-RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.M)
 
 
 class Lab(Testbed):
@@ -36,14 +33,8 @@ class Lab(Testbed):
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    folder = Path(tempfile.mkdtemp(prefix="tb", dir="/var/tmp"))
-    shutil.rmtree(folder)
-    lab = Lab(folder)
-    try:
+    with Lab.somewhere() as lab:
         yield lab
-    finally:
-        lab.run("down")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_two_commands(lab: Lab) -> None:

@@ -15,12 +15,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 PROGRAM = Path(__file__).parents[2] / "roles/testbed/files/testbed.py"
+
+Bed = TypeVar("Bed", bound="Testbed")
 
 
 class Testbed:
@@ -30,6 +33,19 @@ class Testbed:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @classmethod
+    @contextmanager
+    def somewhere(cls: type[Bed]) -> Iterator[Bed]:
+        """In a folder of its own; what was made there ends with it. A short path: sockets of SSH are in it."""
+        folder = Path(tempfile.mkdtemp(prefix="tb", dir="/var/tmp"))
+        shutil.rmtree(folder)
+        bed = cls(folder)
+        try:
+            yield bed
+        finally:
+            bed.run("down")
+            shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-B", str(PROGRAM), "--dir", str(self.folder), *arguments]
@@ -77,15 +93,8 @@ def machine() -> list[Any]:
 
 @pytest.fixture
 def testbed() -> Iterator[Testbed]:
-    # a short path: the sockets of shared SSH connections are in it
-    folder = Path(tempfile.mkdtemp(prefix="tb", dir="/var/tmp"))
-    shutil.rmtree(folder)
-    bed = Testbed(folder)
-    try:
+    with Testbed.somewhere() as bed:
         yield bed
-    finally:
-        bed.run("down")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("form", ["native", "guest"])
