@@ -83,7 +83,6 @@ class Run:
         self.fault = fault
         self.world = World(namespaces)
         self.done = 0
-        self.applied: list[Op] = []
         self.touched: set[Key] = set()
         self.expected: tuple[str, ...] = ()  # devices that come with a module which is not loaded yet
 
@@ -224,7 +223,6 @@ class Run:
                 self._send(batch[:position], index)
                 raise ApplyError(op, str(error)) from error
             self.done += 1
-            self.applied.append(op)
         self._send(batch, index)
 
     def _send(self, batch: list[Op], index: Index) -> None:

@@ -19,14 +19,13 @@ from typing import Any, NamedTuple
 from . import _netlink as nl
 from ._guard_way import Way
 from ._info import fib
-from ._kinds import address, link, route, rule
-from ._model import Object, Op
+from ._kinds import address, link, route, rule, sysctl
+from ._model import IPV6_MTU, Object, Op
 from ._names import PROTOS, TABLES
 from ._netns import Namespaces
 from ._snapshot import Have
 
 _DEAD, _CLONED = 0x1, 0x200  # RTNH_F_DEAD, RTM_F_CLONED
-_LEAST_MTU = 1280  # IPV6_MIN_MTU: IPv6 leaves an interface with less
 _ACCEPT_RA = 3  # DEVCONF_ACCEPT_RA, in the array of a link's IPv6 parameters
 SYSCTLS = re.compile(r"net/ipv6/conf/([^/]+)/(disable_ipv6|forwarding)$")
 _PLAIN: dict[str, Any] = {
@@ -181,7 +180,7 @@ def links_of(op: Op, netns: str) -> Iterator[str]:
 
 def _link(now: Tables, op: Op, way: Way) -> Tables:
     devices = set(links_of(op, way.netns))
-    low = way.session.six and op.fields.get("mtu", _LEAST_MTU) < _LEAST_MTU
+    low = way.session.six and op.fields.get("mtu", IPV6_MTU) < IPV6_MTU
     if op.action in ("delete", "move") or low or op.fields.get("up") is False:
         return _without(now, devices)
     if op.fields.get("up"):
@@ -196,7 +195,7 @@ def _sysctl(now: Tables, op: Op, way: Way) -> Tables:
         return now
     if name == "disable_ipv6":
         devices = {device for one in now.routes for device in route.devices(one)}
-        return _without(now, devices if where == "all" else [where])
+        return _without(now, sysctl.without_six(Object(op.key, op.fields), devices))
     # a router has no use for what routers advertise (rt6_purge_dflt_routers)
     return now._replace(
         routes=[

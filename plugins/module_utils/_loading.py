@@ -31,8 +31,10 @@ def askable(kinds: Iterable[str]) -> set[str]:
     return {kind for kind in kinds if os.path.exists(f"/sys/module/{kind}") or (files and kind not in files)}
 
 
-def with_fallbacks(have: Have, names: Iterable[str]) -> Have:
+def with_fallbacks(have: Have, names: tuple[str, ...]) -> Have:
     """What there will be when ipip's module is loaded: its fallback device in each namespace."""
+    if not names:
+        return have
     found = have.copy()
     fields = {"kind": ipip.NAME, "up": False, "group": 0, "alias": "", "master": ""}
     for key in [link.key(where, name) for name in names for where in have.inodes]:

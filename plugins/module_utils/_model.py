@@ -26,6 +26,7 @@ MARKS = {
 
 LIVE, RECREATE, CREATE_ONLY = "live", "recreate", "create_only"
 MAX_NAME = 15  # IFNAMSIZ - 1
+IPV6_MTU = 1280  # IPV6_MIN_MTU (RFC 8200): IPv6 leaves a link with less, and its addresses and parameters go
 
 
 # Kinds whose identity does not read well as it stands say here how it does: kind -> (ident -> text).

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.linuxnet.lab.plugins.module_utils._model import integer
+from ansible_collections.linuxnet.lab.plugins.module_utils._model import IPV6_MTU, integer
 from ansible_collections.linuxnet.lab.plugins.plugin_utils import _ipam, _pods, _standing
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
     boolean,
@@ -51,7 +51,6 @@ ENCAPSULATIONS = {
 }
 DEVICES = {"ipip": "tunl0", "vxlan": "vxlan.calico"}
 VXLAN_ID, VXLAN_PORT = 4096, 4789
-IPV6_MTU = 1280  # RFC 8200; a link with less than that has no IPv6, and none of its parameters
 # variable without the role's prefix: default
 DEFAULTS: dict[str, Any] = {
     "state": "present",

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._kinds import LINK_KINDS, link, netns, route, sysctl, table_of
-from .._model import LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op
+from .._model import IPV6_MTU, LIVE, MARK_GROUP, MARK_PROTO, Field, Key, Object, Op
 from .draft import FALLBACKS, REMOVAL_ORDER, Draft, Phase, differences
 
 _CONFIG_ORDER = {"sysctl": 2, "address": 4, "route": 5, "rule": 7, "neighbor": 8, "fdb": 9}
@@ -188,12 +188,12 @@ class Coming(Draft):
             changed["group"] = MARK_GROUP
         if "master" in changed and have.fields.get("master"):
             self._drag_entries(one.key)
-        hanging = self.have.hanging(one.key.netns, one.key.ident[0]) if {"address", "up", "mtu"} & set(changed) else []
         if "address" in changed:  # neigh_changeaddr takes permanent entries along
+            hanging = self.have.hanging(one.key.netns, one.key.ident[0])
             self._flush([key for key in hanging if key.kind == "neighbor"], lasting=True)
-        no_six = changed.get("mtu", 1280) < 1280 <= have.fields.get("mtu", 0)  # IPv6 leaves such a link
+        no_six = changed.get("mtu", IPV6_MTU) < IPV6_MTU <= have.fields.get("mtu", 0)  # IPv6 leaves such a link
         if changed.get("up") is False or no_six:
-            self._flush([key for key in hanging if key.kind in ("address", "route", "neighbor")], lasting=False)
+            self._flush(self._lost_with(one.key), lasting=False)
         if no_six:
             self.affected[one.key] = None
         if {"mtu", "master"} & set(changed):
@@ -205,13 +205,17 @@ class Coming(Draft):
             if fields:
                 self._stage(position, one.key, stage, Op("change", one.key, fields, have.fields))
 
+    def _lost_with(self, device: Key) -> list[Key]:
+        """What may go from a link that goes down, or that an address family leaves."""
+        hanging = self.have.hanging(device.netns, device.ident[0])
+        return [key for key in hanging if key.kind in ("address", "route", "neighbor")]
+
     def _lower_bridge(self, port: Object) -> None:
-        """A bridge has the smallest MTU of its ports: with one under 1280, IPv6 leaves the bridge as well."""
+        """A bridge has the smallest MTU of its ports: with one that is too small, IPv6 leaves the bridge as well."""
         bridge = link.key(port.key.netns, port.fields.get("master") or "")
         have = self.have.objects.get(bridge)
-        if have and port.fields.get("mtu", 1280) < 1280 <= have.fields["mtu"]:
-            hanging = self.have.hanging(bridge.netns, bridge.ident[0])
-            self._flush([key for key in hanging if key.kind in ("address", "route", "neighbor")], lasting=False)
+        if have and port.fields.get("mtu", IPV6_MTU) < IPV6_MTU <= have.fields["mtu"]:
+            self._flush(self._lost_with(bridge), lasting=False)
             self.affected[bridge] = None
 
     def _put_parameters_back(self, position: int, one: Object, have: Object) -> set[Key]:
@@ -278,10 +282,9 @@ class Coming(Draft):
 
     def _flush_six(self, one: Object) -> None:
         for name in sysctl.without_six(one, self.have.index.get(one.key.netns, ())):
-            kinds = ("address", "route", "neighbor")
-            hanging = [key for key in self.have.hanging(one.key.netns, name) if key.kind in kinds]
+            lost = self._lost_with(link.key(one.key.netns, name))
             self._flush(
-                [key for key in hanging if key.ident[0] == socket.AF_INET6 or ":" in str(key.ident[1])], lasting=False
+                [key for key in lost if key.ident[0] == socket.AF_INET6 or ":" in str(key.ident[1])], lasting=False
             )
 
     def _put_behind(self, primary: Key) -> None:

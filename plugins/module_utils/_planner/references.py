@@ -15,7 +15,6 @@ from .draft import Draft
 from .underlay import underlay
 
 _OVERHEAD = {"vxlan": (50, 70), "ipip": (20, 20)}  # over an IPv4 and over an IPv6 underlay
-
 _ETHERNET = ("bridge", "veth", "vxlan")
 
 
