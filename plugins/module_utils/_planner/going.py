@@ -130,8 +130,19 @@ class Going(Draft):
                 self.dragged[link.key(*peer)] = None
             sooner = key in self.want or netns.key(key.netns) in self.doomed
             phase = Phase.LAST if self.have.whole and not sooner else Phase.LINKS_GO
-            depth = 0 if have.fields.get("lower") or have.fields.get("dev") else 1
-            self._add((phase, key.netns, depth, key.ident), Op("delete", key, {}, have.fields))
+            # in all namespaces: the other end of a veth may carry links as well
+            self._add((phase, -self._height(have), key.netns, key.ident), Op("delete", key, {}, have.fields))
+
+    def _height(self, have: Object) -> int:
+        """How many links a link stands on. It goes before them, as it would go along with them."""
+        below = [have.key]
+        while have.fields["kind"] != "veth":
+            key = link.key(have.key.netns, have.fields.get("lower") or have.fields.get("dev") or "")
+            if key in below or key not in self.have.objects:
+                break
+            below.append(key)
+            have = self.have.objects[key]
+        return len(below) - 1
 
     def _remove(self, key: Key) -> None:
         have = self.have.objects.get(key)

@@ -170,6 +170,24 @@ def test_the_commands_shown_change_routes_as_the_engine_does(routes: tuple[list[
     typed_is_as_built(first, second)
 
 
+def test_what_stands_on_links_goes_before_them_in_whatever_namespace() -> None:
+    """Typed, a line for what has gone along already is an error."""
+    vxlans = [
+        {
+            "name": name,
+            "kind": "vxlan",
+            "netns": "green",
+            "id": number,
+            "dev": dev,
+            "dstport": 4789,
+            "remote": "192.0.2.8",
+        }
+        for name, number, dev in (("b-lower", 1, "p1"), ("a-upper", 2, "b-lower"))
+    ]
+    veth = {"name": "v1", "kind": "veth", "netns": "", "peer": {"name": "p1", "netns": "green"}}
+    typed_is_as_built({"namespaces": ["green"], "links": [veth, *vxlans]}, {"namespaces": ["green"]})
+
+
 def typed_is_as_built(first: Description, second: Description) -> None:
     """Go from one network to another twice: by the lines, and by the engine."""
     with own_network():
