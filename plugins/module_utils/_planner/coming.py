@@ -214,7 +214,8 @@ class Coming(Draft):
         """A bridge has the smallest MTU of its ports: with one that is too small, IPv6 leaves the bridge as well."""
         bridge = link.key(port.key.netns, port.fields.get("master") or "")
         have = self.have.objects.get(bridge)
-        if have and port.fields.get("mtu", IPV6_MTU) < IPV6_MTU <= have.fields["mtu"]:
+        unstated = 0 if port.fields.get("dev") else IPV6_MTU  # what the lower device leaves may be too little
+        if have and port.fields.get("mtu", unstated) < IPV6_MTU <= have.fields["mtu"]:
             self._flush(self._lost_with(bridge), lasting=False)
             self.affected[bridge] = None
 

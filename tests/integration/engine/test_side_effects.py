@@ -87,6 +87,26 @@ def test_a_failure_brings_back_what_went_along(change: dict[str, Any]) -> None:
     assert not unlike(before, state())
 
 
+def test_a_port_that_is_too_small_for_ipv6_by_its_lower_device_alone() -> None:
+    """A bridge has the smallest MTU of its ports, also where nobody states it: 1280 less the header of the tunnel."""
+    run({"links": [{"name": "br0", "kind": "bridge"}, {"name": "v0", "mtu": 1280}]})
+    sh("sh", "-ec", "echo 17 > /proc/sys/net/ipv6/conf/br0/regen_min_advance")
+    before = state()
+    port = {
+        "name": "vx0",
+        "kind": "vxlan",
+        "id": 42,
+        "dstport": 4789,
+        "dev": "v0",
+        "remote": "10.0.0.9",
+        "master": "br0",
+    }
+    with pytest.raises(Failed, match="on purpose") as failed:
+        run({"links": [port], "routes": [LAST]}, fault=the_last_op)
+    assert failed.value.rolled_back, failed.value.left
+    assert not unlike(before, state())
+
+
 PASSING = {"dev": "v0", "address": "2001:db8:7::1/64", "nodad": True, "valid_lft": 3600, "preferred_lft": 1800}
 
 
