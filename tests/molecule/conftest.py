@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KEPT = 12000  # characters of the end of its output
+FAILURE = re.compile(r"(?:fatal: |failed: |msg: |ERROR|CRITICAL|FAILED (?!- RETRYING)|E   ).{1,400}")
 
 
 class Molecule:
@@ -28,16 +30,17 @@ class Molecule:
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True,
             env={
                 **os.environ, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "MOLECULE_GLOB": "molecule/*/molecule.yml",
-                "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1",
+                "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1", "COLUMNS": "300",
             },
         )  # fmt: skip
 
-    def finish(self) -> int:
-        """Wait for its end, and show what it said; its exit code."""
+    def finish(self) -> str:
+        """Wait for its end, and show the end of what it said; what failed, if it did."""
         code = self.process.wait()
         self.output.seek(0)
-        print(self.output.read().decode(errors="replace")[-KEPT:])
-        return code
+        said = self.output.read().decode(errors="replace")
+        print(said[-KEPT:])
+        return f"exit code {code}: {' | '.join(FAILURE.findall(said)[:8])}" if code else ""
 
     def end(self) -> None:
         """Nobody waits for it any more. The hosts that it leaves are healed by the next run."""

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Molecule
 
 
 def test_all_scenarios(molecule: Molecule) -> None:
-    assert molecule.finish() == 0
+    if failure := molecule.finish():
+        pytest.fail(failure)
