@@ -27,6 +27,8 @@ MARKS = {
 LIVE, RECREATE, CREATE_ONLY = "live", "recreate", "create_only"
 MAX_NAME = 15  # IFNAMSIZ - 1
 IPV6_MTU = 1280  # IPV6_MIN_MTU (RFC 8200): IPv6 leaves a link with less, and its addresses and parameters go
+# Bytes around the packet in a tunnel, over an IPv4 and an IPv6 underlay (RFC 2003; RFC 7348, with the inner Ethernet header)
+TUNNEL_HEADERS = {"ipip": {4: 20}, "vxlan": {4: 50, 6: 70}}
 
 
 # Kinds whose identity does not read well as it stands say here how it does: kind -> (ident -> text).

@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.linuxnet.lab.plugins.module_utils._model import TUNNEL_HEADERS
+
 from ._check import Check, empty
-from ._underlay import OVERHEAD, Underlay, underlay_of
+from ._underlay import Underlay, underlay_of
 
 
 class Member(NamedTuple):
@@ -83,7 +85,7 @@ def own_problems(host: str, group: Mapping[str, Member]) -> list[str]:
 def largest_mtu(group: Mapping[str, Member], encapsulation: str) -> int | None:
     """The largest MTU that fits all underlays that are known: all hosts of a segment must have the same one."""
     fits = [
-        one.underlay.mtu - (OVERHEAD[encapsulation][one.underlay.version] if encapsulation else 0)
+        one.underlay.mtu - (TUNNEL_HEADERS[encapsulation][one.underlay.version] if encapsulation else 0)
         for one in group.values()
         if one.underlay.mtu and one.underlay.version
     ]

@@ -15,8 +15,6 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-OVERHEAD = {"ipip": {4: 20}, "vxlan": {4: 50, 6: 70}}  # bytes around the inner packet (RFC 2003, RFC 7348)
-
 
 class Interface(NamedTuple):
     """An interface of a host as far as it matters here."""

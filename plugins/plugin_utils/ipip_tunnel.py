@@ -11,7 +11,13 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.linuxnet.lab.plugins.module_utils._model import MAX_NAME, integer, link_name, netns_name
+from ansible_collections.linuxnet.lab.plugins.module_utils._model import (
+    MAX_NAME,
+    TUNNEL_HEADERS,
+    integer,
+    link_name,
+    netns_name,
+)
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
     Check,
     address4,
@@ -33,12 +39,12 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
     members,
     own_problems,
 )
-from ansible_collections.linuxnet.lab.plugins.plugin_utils._underlay import OVERHEAD, derived
+from ansible_collections.linuxnet.lab.plugins.plugin_utils._underlay import derived
 
 ROLE = "ipip_tunnel"
 PREFIX = "ipip-"
 FORWARD_CHAIN, INPUT_CHAIN = "LINUXNET-IPIP-FWD", "LINUXNET-IPIP-IN"
-_LESS = OVERHEAD["ipip"][4]
+_LESS = TUNNEL_HEADERS["ipip"][4]
 LEFT = {
     "namespace": "ns1",
     "interface": "v1",

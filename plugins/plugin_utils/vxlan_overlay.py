@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.linuxnet.lab.plugins.module_utils._model import integer, link_name, netns_name
+from ansible_collections.linuxnet.lab.plugins.module_utils._model import TUNNEL_HEADERS, integer, link_name, netns_name
 from ansible_collections.linuxnet.lab.plugins.plugin_utils._check import (
     Check,
     address4,
@@ -37,7 +37,7 @@ from ansible_collections.linuxnet.lab.plugins.plugin_utils._group import (
     members,
     own_problems,
 )
-from ansible_collections.linuxnet.lab.plugins.plugin_utils._underlay import OVERHEAD, derived
+from ansible_collections.linuxnet.lab.plugins.plugin_utils._underlay import derived
 
 ROLE = "vxlan_overlay"
 ZERO = "00:00:00:00:00:00"
@@ -170,7 +170,7 @@ def _pair_links(pair: Mapping[str, Any], dstport: int) -> Iterator[dict[str, Any
             "remote": str(other["address"].ip),
             "local": str(end["address"].ip),
             "dev": end["interface"],
-            **stated(mtu=pair["mtu"] - OVERHEAD["vxlan"][4] if pair["mtu"] else None),
+            **stated(mtu=pair["mtu"] - TUNNEL_HEADERS["vxlan"][4] if pair["mtu"] else None),
             "up": True,
         }
 

@@ -71,11 +71,6 @@ def chosen(
     return {(namespaces.own[0], inode): netns}
 
 
-def selected(namespaces: Namespaces, given: str | None) -> list[str]:
-    """What the namespaces that are asked for are called. ValueError if there is no such one."""
-    return list(chosen(namespaces, given).values())
-
-
 def visit(given: str | None, look: Callable[[View], Found]) -> tuple[dict[str, Found], list[str]]:
     """{namespace: what `look` finds there}, for the namespaces that are asked for; and warnings.
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from .._kinds import LINK_KINDS, link, netns, route, sysctl
-from .._model import Key, Object
+from .._model import TUNNEL_HEADERS, Key, Object
 from .._snapshot import devices_of
-from .draft import Draft
-from .underlay import underlay
+from .underlay import Underlay
 
-_OVERHEAD = {"vxlan": (50, 70), "ipip": (20, 20)}  # over an IPv4 and over an IPv6 underlay
 _ETHERNET = ("bridge", "veth", "vxlan")
 
 
-class References(Draft):
+class References(Underlay):
     """Finds what cannot be."""
 
     def _resolve_altnames(self) -> None:
@@ -118,12 +116,12 @@ class References(Draft):
     def _check_mtu(self, one: Object) -> None:
         """A tunnel's packets must fit into the link that they leave by."""
         kind = self._final(one.key, "kind", "")
-        if kind not in _OVERHEAD or "mtu" not in one.fields:
+        if kind not in TUNNEL_HEADERS or "mtu" not in one.fields:
             return
-        lower = underlay(self, one)
+        lower = self._lower(one)
         largest = self._final(link.key(one.key.netns, lower), "mtu", 0) if lower else 0
         remote = str(self._final(one.key, "remote", "") or self._final(one.key, "local", ""))
-        most = largest - _OVERHEAD[kind][1 if ":" in remote else 0]
+        most = largest - TUNNEL_HEADERS[kind][6 if ":" in remote else 4]
         if largest and one.fields["mtu"] > most:
             self._problem(
                 one.key,
