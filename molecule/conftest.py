@@ -89,14 +89,14 @@ class Node:
     def ping(self, netns: str, address: str, options: str = "") -> tuple[int, list[int]]:
         """How many of three requests were answered, and the ttl values of the answers."""
         inside = f"ip netns exec {netns} " if netns else ""
-        out = self.host.run(f"{inside}ping -n -c 3 -i 0.2 -W 2 {options} {address}").stdout
+        out = self.host.run(f"{inside}ping -n -c 3 -i 0.2 -W 5 {options} {address}").stdout
         return len(re.findall("bytes from", out)), sorted({int(ttl) for ttl in re.findall(r"ttl=(\d+)", out)})
 
     def capture(self, netns: str, device: str, wanted: str, meanwhile: str) -> Packet:
         """The first packet on a device that the filter wants, while a command runs. Offloads do not change pings."""
         inside = f"ip netns exec {netns} " if netns else ""
         script = f": >/tmp/started; {inside}tcpdump -i {device} -c 1 -n -x -U {shlex.quote(wanted)} 2>/tmp/started & pid=$!; "
-        script += "for i in $(seq 100); do grep -q listening /tmp/started && break; sleep 0.05; done; "
+        script += "for i in $(seq 600); do grep -q listening /tmp/started && break; sleep 0.05; done; "
         script += f"{meanwhile} >/dev/null 2>&1; (sleep 5; kill $pid) >/dev/null 2>&1 & wait $pid"
         out = self.sh(f"bash -c {shlex.quote(script)}")
         hexes = re.findall(r"^\s+0x[0-9a-f]+:\s+((?:[0-9a-f]{2,4} ?)+)", out, re.M)

@@ -60,7 +60,7 @@ def routes(node: Any) -> dict[str, dict[str, Any]]:
 def pings(node: Any, *wanted: tuple[str, str, str]) -> list[tuple[int, list[int]]]:
     """Like node.ping(), for several (namespace, address, options) at the same time."""
     lines = [
-        f"{f'ip netns exec {netns} ' if netns else ''}ping -n -c 3 -i 0.2 -W 2 {options} {address} >/tmp/ping.{number} 2>&1 &"
+        f"{f'ip netns exec {netns} ' if netns else ''}ping -n -c 3 -i 0.2 -W 5 {options} {address} >/tmp/ping.{number} 2>&1 &"
         for number, (netns, address, options) in enumerate(wanted)
     ]
     show = [f"cat /tmp/ping.{number}; echo END" for number in range(len(wanted))]

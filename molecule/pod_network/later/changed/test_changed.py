@@ -21,13 +21,12 @@ MOVED, OLD, NEW = "10.244.198.20", "10.244.63.70", "10.244.63.71"
 
 
 def test_no_ping_of_the_others_was_lost(node: Any) -> None:
-    """They ran from before the change until two seconds after it; those of the last second may have been on their way
-    when ping was ended, ten at the most."""
+    """They ran from before the change until twenty more were answered after it: there is no gap. What a busy machine
+    had on its way when ping was ended has been sent later than these."""
     for other in others(node):
         text = node.sh(f"cat /run/pings/{ADDRESS[other]}")
         answered = [int(number) for number in re.findall(r"bytes from .* icmp_seq=(\d+)", text)]
-        sent = int(re.findall(r"(\d+) packets transmitted", text)[0])
-        assert answered == list(range(1, len(answered) + 1)) and sent - len(answered) <= 10, text[-2000:]
+        assert answered == list(range(1, len(answered) + 1)), text[-2000:]
         assert len(answered) > 30 and set(re.findall(r"ttl=(\d+)", text)) == {"62"}
 
 
