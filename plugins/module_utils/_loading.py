@@ -20,6 +20,10 @@ from ._model import Object, Problem
 from ._netns import Namespaces
 from ._snapshot import Have
 
+# No link may be so large (net/core/rtnetlink.c, rtnl_create_link): the kernel finds the kind, or loads it, and then makes
+# nothing that would have to be deleted, which takes it 25 ms. One that has no such limit makes a link.
+_TOO_MUCH = 0x7FFFFFFF
+
 
 def askable(kinds: Iterable[str]) -> set[str]:
     """The kinds that the kernel can be asked for without loading anything."""
@@ -59,7 +63,7 @@ def probe(namespaces: Namespaces, kinds: Iterable[str]) -> list[Problem]:
         for kind in sorted(set(kinds)):
             data = {"IFLA_VXLAN_ID": 1, "IFLA_VXLAN_PORT": 4789} if kind == "vxlan" else None
             info = {"IFLA_INFO_KIND": kind, "IFLA_INFO_DATA": data}
-            attrs = {"IFLA_IFNAME": "probe", "IFLA_LINKINFO": info}
+            attrs = {"IFLA_IFNAME": "probe", "IFLA_MTU": _TOO_MUCH, "IFLA_LINKINFO": info}
             errors = channel.change([nl.Request(nl.RTM_NEWLINK, {}, attrs, nl.NLM_F_CREATE | nl.NLM_F_EXCL)])
             if errors and errors[0].code == errno.EOPNOTSUPP:
                 option = names.get(kind, "")
@@ -67,6 +71,5 @@ def probe(namespaces: Namespaces, kinds: Iterable[str]) -> list[Problem]:
                     Problem(f"link kind {kind}", f"this kernel ({os.uname().release}) has no {kind} ({option})")
                 )
             elif not errors:
-                # its module is loaded now: a second try must not meet the name of the first
                 channel.change([nl.Request(nl.RTM_DELLINK, {}, {"IFLA_IFNAME": "probe"})])
     return found

@@ -163,7 +163,7 @@ def instrument(times: Times) -> None:
     times.wrap(_apply, "plan", or_verify("plan"))
     times.wrap(_apply.Run, "_send", sending)
     times.wrap(_apply.Run, "_apply", "apply: sort into batches")
-    times.wrap(_apply.Run, "_widen", "plan")
+    times.wrap(_apply.Run, "_let_go", "apply: delete the links as one group")
     times.wrap(_apply.World, "close", "let the removed namespaces go")
     times.wrap(_engine, "probe", "probe")
     times.wrap(_engine, "_result", "result")

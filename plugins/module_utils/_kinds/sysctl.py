@@ -153,6 +153,8 @@ def of_link(one: Object, have: Object) -> list[Object]:
     found: dict[str, str] = {}
     for family, names in _OF_LINK.items():
         then, now = one.fields.get(f"conf.{family}", b""), have.fields.get(f"conf.{family}", b"")
+        if not then or then == now:
+            continue
         for position, name in names.items():
             part = slice(4 * position, 4 * position + 4)
             if min(len(now), len(then)) >= part.stop and then[part] != now[part]:
