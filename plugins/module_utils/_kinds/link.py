@@ -456,13 +456,15 @@ def needs(want: Object) -> list[Key]:
     return found
 
 
+def below(have: Object) -> Key | None:
+    """The lower device of a link, in the same namespace; a veth's other end is none."""
+    name = have.fields.get("lower") or have.fields.get("dev")
+    return key(have.key.netns, name) if name and have.fields["kind"] != "veth" else None
+
+
 def stands_on(have: Object, other: Object) -> bool:
     """Whether a link goes when the other goes: a veth's peer, a device on top of a lower one."""
     fields = have.fields
     if fields["kind"] == "veth":
         return fields.get("peer") == (other.key.netns, other.key.ident[0])
-    return (
-        have.key.netns == other.key.netns
-        and fields["kind"] not in ("ipip", "")
-        and bool(other.key.ident[0] in (fields.get("lower"), fields.get("dev")))
-    )
+    return fields["kind"] not in ("ipip", "") and below(have) == other.key

@@ -135,14 +135,11 @@ class Going(Draft):
 
     def _height(self, have: Object) -> int:
         """How many links a link stands on. It goes before them, as it would go along with them."""
-        below = [have.key]
-        while have.fields["kind"] != "veth":
-            key = link.key(have.key.netns, have.fields.get("lower") or have.fields.get("dev") or "")
-            if key in below or key not in self.have.objects:
-                break
-            below.append(key)
-            have = self.have.objects[key]
-        return len(below) - 1
+        seen = [have.key]
+        while (lower := link.below(have)) and lower in self.have.objects and lower not in seen:
+            seen.append(lower)
+            have = self.have.objects[lower]
+        return len(seen) - 1
 
     def _remove(self, key: Key) -> None:
         have = self.have.objects.get(key)
